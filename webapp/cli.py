@@ -1,0 +1,5 @@
+"""The `flask` commands, as a blueprint, so that each runs with the application at hand."""
+
+from flask import Blueprint
+
+bp = Blueprint("commands", __name__, cli_group=None)

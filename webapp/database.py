@@ -1,0 +1,82 @@
+"""Set the database engine up, and tell whether the database fits this version."""
+
+from typing import Any
+
+from alembic.config import Config as AlembicConfig
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask import Flask
+from flask_migrate import upgrade
+from sqlalchemy import Connection, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from .config import PROJECT, Settings
+from .extensions import db
+
+BUSY_TIMEOUT_MS = 5_000
+
+
+class DatabaseVersionError(RuntimeError):
+    """Raised for a database that another version of Stepboard made."""
+
+
+def engine_options(settings: Settings) -> dict[str, Any]:
+    """Return what SQLAlchemy's create_engine needs for the database of the settings."""
+    if settings.database_url.startswith("sqlite"):
+        return {"connect_args": {"timeout": BUSY_TIMEOUT_MS / 1000}}
+    timeout = f"-c statement_timeout={settings.statement_timeout_ms} -c timezone=UTC"
+    return {"pool_pre_ping": True, "connect_args": {"options": timeout}}
+
+
+def init_engine(app: Flask) -> None:
+    """Give every SQLite connection its pragmas and explicit transactions."""
+    with app.app_context():
+        if db.engine.dialect.name == "sqlite":
+            event.listen(db.engine, "connect", _set_pragmas)
+            event.listen(db.engine, "begin", _begin)
+
+
+def _set_pragmas(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    # Without this the driver opens transactions by itself, and later than a SELECT needs.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = NORMAL",
+        "foreign_keys = ON",
+        "temp_store = MEMORY",
+        "cache_size = -16384",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    # A writer takes the lock at once: one that reads first may find that it cannot write.
+    is_writer = connection.get_execution_options().get("immediate")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writer else "BEGIN")
+
+
+def find_versions() -> tuple[str | None, str | None]:
+    """Return the revision that the database has and the one that this version needs."""
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(PROJECT / "migrations"))
+    needed = ScriptDirectory.from_config(config).get_current_head()
+    with db.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision(), needed
+
+
+def check_version() -> None:
+    """Raise DatabaseVersionError, saying which command to run, unless the database fits."""
+    found, needed = find_versions()
+    if found != needed:
+        raise DatabaseVersionError(
+            f"The database is at revision {found or 'none'}, this version needs {needed}: "
+            "run 'flask db upgrade' (after a backup)."
+        )
+
+
+def upgrade_database() -> None:
+    """Bring the database to the revision that this version needs."""
+    upgrade()

@@ -1,0 +1,39 @@
+"""Answer every error: a page, or JSON under /osm/api."""
+
+from flask import Flask, current_app, render_template, request
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from .api.json import json_response
+
+API_PREFIX = "/osm/api"
+
+
+def init_errors(app: Flask) -> None:
+    """Handle what is raised anywhere in the application."""
+    app.register_error_handler(HTTPException, _show_http_error)
+    app.register_error_handler(Exception, _show_crash)
+
+
+def wants_json() -> bool:
+    """Tell whether the request is one of a script."""
+    return request.path == API_PREFIX or request.path.startswith(API_PREFIX + "/")
+
+
+def _show_http_error(error: HTTPException) -> ResponseReturnValue:
+    if error.response is not None:
+        return error.response
+    code = error.code or 500
+    headers = {
+        name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")
+    }
+    if wants_json():
+        response = json_response({"error": True, "message": error.description}, code)
+        response.headers.update(headers)
+        return response
+    return render_template("errors/show.html", error=error, code=code), code, headers
+
+
+def _show_crash(error: Exception) -> ResponseReturnValue:
+    current_app.logger.error("%s %s failed", request.method, request.path, exc_info=error)
+    return _show_http_error(InternalServerError("The server failed; its log says why."))

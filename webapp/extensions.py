@@ -1,0 +1,15 @@
+"""Make the extensions, unbound; `create_app` binds them to an application."""
+
+from flask_login import LoginManager
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+from flask_wtf import CSRFProtect
+from htmx_flask import Htmx
+
+from .models import Base
+
+db = SQLAlchemy(metadata=Base.metadata)
+migrate = Migrate(render_as_batch=True)
+htmx = Htmx()
+login_manager = LoginManager()
+csrf = CSRFProtect()

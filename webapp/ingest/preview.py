@@ -1,0 +1,44 @@
+"""Cut what a step printed down to the one line that a list shows; pure."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+PREVIEW_LENGTH = 200
+# A line is looked for only this far from the start or the end of an output, in characters.
+SEARCHED_LENGTH = 16_384
+
+# CSI sequences, OSC strings, other two-character escapes, then every other control character.
+_ESCAPE = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-Z\\-_]|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+)
+_WORD = re.compile(r"\w")
+
+
+def preview_line(status: str, error: str, output: str) -> str:
+    """Return the line that says most: of a failed step its error and last line, else its first."""
+    if status != "failed" and not error:
+        return _cut(_first_line(output))
+    parts = [_first_line(error), _last_line(output)]
+    return _cut(" - ".join(part for part in parts if part))
+
+
+def count_lines(output: str) -> int:
+    """Count lines; a last one without a newline counts too."""
+    return output.count("\n") + (not output.endswith("\n") if output else 0)
+
+
+def _first_line(text: str) -> str:
+    return next(_telling_lines(text[:SEARCHED_LENGTH].splitlines()), "")
+
+
+def _last_line(text: str) -> str:
+    return next(_telling_lines(reversed(text[-SEARCHED_LENGTH:].splitlines())), "")
+
+
+def _telling_lines(lines: Iterable[str]) -> Iterator[str]:
+    plain = (_ESCAPE.sub("", line).strip() for line in lines)
+    return (line for line in plain if _WORD.search(line))
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= PREVIEW_LENGTH else line[: PREVIEW_LENGTH - 1] + "…"

@@ -1,0 +1,219 @@
+"""Write runs, steps and artifacts: the only place that adds, changes or deletes steps.
+
+Rows come in batches, one transaction a batch, and are found again by the source's own key, so
+that writing the same twice changes nothing. The kept counts change in the same transaction.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any, Self
+
+from sqlalchemy import Connection, Engine, bindparam, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ..models import Artifact, Base, Counter, Run, Step, table_of
+from .records import ArtifactRecord, RunRecord, StepRecord, Tally, WriterSummary
+from .step_counts import StepCountDeltas
+from .step_values import COMPARED, is_changed, step_values, storable_json
+
+BATCH_ROWS = 5_000
+BATCH_CHARACTERS = 16 * 1024 * 1024
+KEYS_PER_QUERY = 500
+# Any number will do, so long as every writer on one PostgreSQL takes the same.
+ADVISORY_LOCK = 7_783_412
+
+Values = dict[str, Any]
+
+
+class Writer:
+    """Write the records of one source, batch by batch; a context manager.
+
+    Leaving it without an error writes what is still waiting. An error drops that and keeps the
+    batches already written: the same import can simply be run again.
+    """
+
+    def __init__(self, engine: Engine, source_id: int) -> None:
+        """Write for the source with this id through this engine."""
+        self.summary = WriterSummary()
+        self._engine = engine.execution_options(immediate=True)
+        self._source_id = source_id
+        self._waiting: list[StepRecord] = []
+        self._waiting_characters = 0
+        # The last id given to a step when this writer had written all steps of its source;
+        # as long as it stands there is nothing to look up.
+        self._alone_at: int | None = None
+
+    def __enter__(self) -> Self:
+        """Return the writer."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Write what is waiting, unless an error ended the block."""
+        if kind is None:
+            self.flush()
+
+    def put_runs(self, records: Iterable[RunRecord]) -> dict[str, int]:
+        """Add or update runs in one transaction; return their ids by source key."""
+        with self._transaction() as connection:
+            return {record.source_key: self._put_run(connection, record) for record in records}
+
+    def put_artifacts(self, records: Iterable[ArtifactRecord]) -> None:
+        """Add or update artifacts in one transaction."""
+        with self._transaction() as connection:
+            for record in records:
+                values = _storable(asdict(record))
+                old = self._find_by_key(connection, Artifact, record.source_key)
+                if old is None:
+                    connection.execute(insert(Artifact).values(source_id=self._source_id, **values))
+                self._update(connection, Artifact, old, values, self.summary.artifacts)
+
+    def put_step(self, record: StepRecord) -> None:
+        """Take a step; it is written when a batch is full."""
+        self._waiting.append(record)
+        self._waiting_characters += len(record.output) + len(record.command)
+        if len(self._waiting) >= BATCH_ROWS or self._waiting_characters >= BATCH_CHARACTERS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the waiting steps and the counts with them, in one transaction."""
+        records, self._waiting, self._waiting_characters = self._waiting, [], 0
+        if records:
+            with self._transaction() as connection:
+                self._write_steps(connection, records)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        """Hold the one write lock: `BEGIN IMMEDIATE` on SQLite, an advisory lock on PostgreSQL."""
+        with self._engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(select(func.pg_advisory_xact_lock(ADVISORY_LOCK)))
+            yield connection
+
+    def _put_run(self, connection: Connection, record: RunRecord) -> int:
+        values = _storable(asdict(record))
+        wanted_id = values.pop("wanted_id")
+        old = self._find_by_key(connection, Run, record.source_key)
+        run_id = old["id"] if old else _free_run_id(connection, wanted_id)
+        if old is None:
+            connection.execute(insert(Run).values(id=run_id, source_id=self._source_id, **values))
+        self._update(connection, Run, old, values, self.summary.runs)
+        return int(run_id)
+
+    def _find_by_key(
+        self, connection: Connection, model: type[Run | Artifact], source_key: str
+    ) -> Values | None:
+        table = table_of(model)
+        found = connection.execute(
+            select(table).where(
+                table.c.source_id == self._source_id, table.c.source_key == source_key
+            )
+        ).one_or_none()
+        return dict(found._mapping) if found else None
+
+    @staticmethod
+    def _update(
+        connection: Connection, model: type[Base], old: Values | None, values: Values, tally: Tally
+    ) -> None:
+        """Write the values that differ from the old row, and count what that was."""
+        table = table_of(model)
+        if old is None:
+            tally.added += 1
+        elif changes := {name: value for name, value in values.items() if old[name] != value}:
+            connection.execute(update(table).where(table.c.id == old["id"]).values(changes))
+            tally.changed += 1
+        else:
+            tally.unchanged += 1
+
+    def _write_steps(self, connection: Connection, records: Sequence[StepRecord]) -> None:
+        last_id = _last_step_id(connection)
+        old_rows = self._find_old_steps(connection, records, last_id)
+        deltas = StepCountDeltas()
+        added: list[Values] = []
+        changed: list[Values] = []
+        for record in records:
+            values = step_values(record)
+            old = old_rows.get(record.source_key) or old_rows.get(record.place_key)
+            if old is None:
+                last_id += 1
+                added.append({"id": last_id, "source_id": self._source_id, **values})
+                deltas.add(last_id, values)
+            elif is_changed(old, values):
+                changed.append({"of_step": old["id"], **values})
+                deltas.add(old["id"], old, -1)
+                deltas.add(old["id"], values)
+        self._write_step_rows(connection, added, changed)
+        deltas.write(connection)
+        tally = self.summary.steps
+        tally.added += len(added)
+        tally.changed += len(changed)
+        tally.unchanged += len(records) - len(added) - len(changed)
+        if self._alone_at is not None:
+            self._alone_at = last_id
+
+    @staticmethod
+    def _write_step_rows(
+        connection: Connection, added: Sequence[Values], changed: Sequence[Values]
+    ) -> None:
+        table = table_of(Step)
+        if added:
+            connection.execute(insert(table), added)
+            _set_last_step_id(connection, added[-1]["id"])
+        if changed:
+            statement = update(table).where(table.c.id == bindparam("of_step"))
+            columns = {name: bindparam(name) for name in changed[0] if name != "of_step"}
+            connection.execute(statement.values(columns), changed)
+
+    def _find_old_steps(
+        self, connection: Connection, records: Sequence[StepRecord], last_id: int
+    ) -> dict[str, Values]:
+        """Return the rows that the source has already, by their key."""
+        if self._is_alone(connection, last_id):
+            return {}
+        keys = {key for record in records for key in (record.source_key, record.place_key) if key}
+        ordered = sorted(keys)
+        columns = [Step.id, *(table_of(Step).c[name] for name in COMPARED)]
+        found: dict[str, Values] = {}
+        for start in range(0, len(ordered), KEYS_PER_QUERY):
+            some = ordered[start : start + KEYS_PER_QUERY]
+            rows = connection.execute(
+                select(*columns).where(Step.source_id == self._source_id, Step.source_key.in_(some))
+            )
+            found.update({row.source_key: dict(row._mapping) for row in rows})
+        return found
+
+    def _is_alone(self, connection: Connection, last_id: int) -> bool:
+        """Tell whether every step of the source was written just now by this writer."""
+        if self._alone_at is None:
+            any_step = select(Step.id).where(Step.source_id == self._source_id).limit(1)
+            if connection.execute(any_step).first() is None:
+                self._alone_at = last_id
+        elif self._alone_at != last_id:
+            self._alone_at = None
+        return self._alone_at is not None
+
+
+def _storable(values: Values) -> Values:
+    return {name: storable_json(value) for name, value in values.items()}
+
+
+def _free_run_id(connection: Connection, wanted_id: int | None) -> int:
+    """Return the source's own number when it is free here, else the next one."""
+    if wanted_id is not None and wanted_id > 0:
+        taken = connection.execute(select(Run.id).where(Run.id == wanted_id)).first()
+        if taken is None:
+            return wanted_id
+    return (connection.execute(select(func.max(Run.id))).scalar() or 0) + 1
+
+
+def _last_step_id(connection: Connection) -> int:
+    statement = select(Counter.value).where(Counter.name == Step.__tablename__)
+    return connection.execute(statement).scalar() or 0
+
+
+def _set_last_step_id(connection: Connection, value: int) -> None:
+    insert_ = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = insert_(table_of(Counter)).values(name=Step.__tablename__, value=value)
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=["name"], set_={"value": value})
+    )

@@ -1,0 +1,1 @@
+"""Hold every SELECT: takes filters or keys, gives rows; never sees a request."""

@@ -1,0 +1,51 @@
+"""Turn filters into WHERE conditions."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from ..filters import NOT
+
+Column = InstrumentedAttribute[Any]
+
+
+class unindexed(ColumnElement[Any]):  # noqa: N801 - it reads as a SQL function
+    """A column that SQLite must not look up through an index (its unary plus).
+
+    SQLite has no statistics of how rows are spread and would fetch a common value's rows in the
+    order of that value's index, one page of the table each. PostgreSQL decides by itself.
+    """
+
+    inherit_cache = True
+
+    def __init__(self, column: Column) -> None:
+        """Wrap a column."""
+        self.column = column.__clause_element__()
+        self.type = self.column.type
+
+
+@compiles(unindexed)
+def _compile_plain(element: unindexed, compiler: SQLCompiler, **kw: Any) -> str:
+    return compiler.process(element.column, **kw)
+
+
+@compiles(unindexed, "sqlite")
+def _compile_sqlite(element: unindexed, compiler: SQLCompiler, **kw: Any) -> str:
+    return "+" + compiler.process(element.column, **kw)
+
+
+def any_of(column: ColumnElement[Any] | Column, values: Sequence[Any]) -> ColumnElement[bool]:
+    """Return the condition that a column has any of the values."""
+    return column == values[0] if len(values) == 1 else column.in_(values)
+
+
+def chosen(column: ColumnElement[Any] | Column, values: Sequence[str]) -> ColumnElement[bool]:
+    """Return the same for values that may be negated: any of the plain, none of the negated."""
+    plain = [value for value in values if not value.startswith(NOT)]
+    negated = [value.removeprefix(NOT) for value in values if value.startswith(NOT)]
+    parts = [any_of(column, plain)] if plain else []
+    return and_(*parts, column.not_in(negated)) if negated else parts[0]

@@ -1,0 +1,111 @@
+"""Read the kept counts of steps, and count runs no further than a page needs to know."""
+
+from typing import NamedTuple
+
+from sqlalchemy import ColumnElement, Select, func, select
+
+from ..extensions import db
+from ..filters import RunFilters, StepFilters
+from ..models import BLOCK_SIZE, TOTAL_BLOCK, Run, StepCount
+from .conditions import Column, any_of, chosen
+
+# Where an exact total is dear, a page counts this far and then says "10,000+".
+COUNTED = 10_000
+
+
+class Total(NamedTuple):
+    """How many rows a filter finds; at least so many when not exact."""
+
+    n: int
+    is_exact: bool = True
+
+    def __str__(self) -> str:
+        """Return the number as a page says it."""
+        return f"{self.n:,}" + ("" if self.is_exact else "+")
+
+
+class Span(NamedTuple):
+    """A range of step ids, the last one not in it, and how many matching rows to skip in it."""
+
+    first_id: int
+    end_id: int
+    skip: int
+
+
+def count_by_kept_counts(filters: StepFilters) -> int:
+    """Count the steps that workspace, status and type let through, from the kept counts."""
+    statement = select(func.coalesce(func.sum(StepCount.n), 0)).where(
+        StepCount.block == TOTAL_BLOCK, *_conditions(filters)
+    )
+    return int(db.session.execute(statement).scalar_one())
+
+
+def count_by_value(column: Column, filters: StepFilters | None = None) -> dict[str, int]:
+    """Count steps by the values of one of the counted columns, under other filters."""
+    statement = (
+        select(column, func.sum(StepCount.n))
+        .where(StepCount.block == TOTAL_BLOCK, *_conditions(filters or StepFilters()))
+        .group_by(column)
+        .having(func.sum(StepCount.n) > 0)
+        .order_by(column)
+    )
+    return {value: int(n) for value, n in db.session.execute(statement)}
+
+
+def find_span(filters: StepFilters) -> Span | None:
+    """Find the blocks of ids that hold the page of the filters; None when there is no such row."""
+    descending = filters.sort == "-id"
+    statement = (
+        select(StepCount.block, func.sum(StepCount.n))
+        .where(StepCount.block > TOTAL_BLOCK, *_conditions(filters))
+        .group_by(StepCount.block)
+        .having(func.sum(StepCount.n) > 0)
+        .order_by(StepCount.block.desc() if descending else StepCount.block)
+    )
+    before = 0
+    blocks: list[int] = []
+    skip = 0
+    for block, n in db.session.execute(statement):
+        if not blocks:
+            skip = filters.offset - before
+        if before + n > filters.offset:
+            blocks.append(block)
+        before += int(n)
+        if before >= filters.offset + filters.limit:
+            break
+    if not blocks:
+        return None
+    return Span(min(blocks) * BLOCK_SIZE, (max(blocks) + 1) * BLOCK_SIZE, skip)
+
+
+def count_up_to(statement: Select[tuple[int]], exact: bool) -> Total:
+    """Count the rows of a statement: all of them when exact, else up to COUNTED."""
+    inner = statement if exact else statement.limit(COUNTED + 1)
+    n = db.session.execute(select(func.count()).select_from(inner.subquery())).scalar_one()
+    return Total(n) if exact or n <= COUNTED else Total(COUNTED, is_exact=False)
+
+
+def count_runs(filters: RunFilters, exact: bool = False) -> Total:
+    """Count the runs that the filters let through."""
+    return count_up_to(select(Run.id).where(*run_conditions(filters)), exact)
+
+
+def run_conditions(filters: RunFilters) -> list[ColumnElement[bool]]:
+    """Return the WHERE conditions of a list of runs."""
+    conditions = []
+    if filters.status:
+        conditions.append(chosen(Run.status, filters.status))
+    for column in (Run.workflow_name, Run.target, Run.workspace):
+        if values := getattr(filters, column.key):
+            conditions.append(any_of(column, values))
+    return conditions
+
+
+def _conditions(filters: StepFilters) -> list[ColumnElement[bool]]:
+    conditions = []
+    if filters.workspace:
+        conditions.append(any_of(StepCount.workspace, filters.workspace))
+    for column in (StepCount.status, StepCount.step_type):
+        if values := getattr(filters, column.key):
+            conditions.append(chosen(column, values))
+    return conditions

@@ -1,0 +1,179 @@
+"""Find steps.
+
+A page of the documented filters walks the ids of those blocks that hold it, as the kept counts
+tell; where one value is rare, its index is the shorter way. Outputs are read only where they are
+asked for.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, select
+
+from ..extensions import db
+from ..filters import NOT, StepFilters
+from ..models import Run, Step
+from .conditions import Column, any_of, chosen, unindexed
+from .counts import Total, count_by_kept_counts, count_up_to, find_span
+from .distinct import find_step_names
+
+# What a list shows of a step: all but its texts.
+LIST_COLUMNS: tuple[Column, ...] = (
+    Step.id,
+    Step.run_id,
+    Step.step_name,
+    Step.step_type,
+    Step.status,
+    Step.workspace,
+    Step.module_name,
+    Step.recovered,
+    Step.position,
+    Step.duration_ms,
+    Step.started_at,
+    Step.completed_at,
+    Step.preview,
+    Step.output_bytes,
+    Step.output_lines,
+    Run.workflow_name,
+    Run.target,
+)
+# What the documented API tells of a step.
+API_COLUMNS: tuple[Column, ...] = (
+    Step.id,
+    Step.run_id,
+    Step.step_name,
+    Step.step_type,
+    Step.status,
+    Step.command,
+    Step.output,
+    Step.error,
+    Step.started_at,
+    Step.completed_at,
+    Step.duration_ms,
+    Step.created_at,
+    Step.updated_at,
+)
+# A value of no more rows than this is looked up through its index.
+RARE = 2_000
+# More names than this are compared by their text, not listed in the statement.
+LISTED_NAMES = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to look steps up: the conditions, and the column whose index leads, if one does."""
+
+    conditions: list[ColumnElement[bool]]
+    leading: Column | None
+    is_empty: bool = False
+
+
+def find_steps(filters: StepFilters, columns: Sequence[Column]) -> Sequence[Row[Any]]:
+    """Return these columns of one page of steps, in the order of the filters."""
+    plan = _plan(filters)
+    conditions, offset = plan.conditions, filters.offset
+    if plan.is_empty or filters.limit == 0:
+        return []
+    if plan.leading is None and not filters.step_name:
+        span = find_span(filters)
+        if span is None:
+            return []
+        conditions = [*conditions, Step.id >= span.first_id, Step.id < span.end_id]
+        offset = span.skip
+    statement = (
+        select(*columns)
+        .select_from(Step)
+        .outerjoin(Run, Run.id == Step.run_id)
+        .where(*conditions)
+        .order_by(Step.id.desc() if filters.sort == "-id" else Step.id)
+        .limit(filters.limit)
+        .offset(offset)
+    )
+    return db.session.execute(statement).all()
+
+
+def count_steps(filters: StepFilters, exact: bool = False) -> Total:
+    """Count the steps that the filters let through.
+
+    The documented filters are always counted exactly; a text in the name beyond COUNTED only
+    when asked to.
+    """
+    if not (filters.run_id or filters.run_uuid or filters.step_name):
+        return Total(count_by_kept_counts(filters))
+    plan = _plan(filters)
+    if plan.is_empty:
+        return Total(0)
+    is_exact = exact or not filters.step_name
+    return count_up_to(select(Step.id).where(*plan.conditions), is_exact)
+
+
+def _plan(filters: StepFilters) -> Plan:
+    run_ids = _find_run_ids(filters)
+    names = find_step_names(filters.step_name) if filters.step_name else []
+    if (filters.run_uuid and not run_ids) or (filters.step_name and not names):
+        return Plan([], None, is_empty=True)
+    if run_ids:
+        leading: Column | None = Step.run_id
+    elif names:
+        leading = Step.step_name if _are_rare_names(names) else None
+    else:
+        leading = _find_rare_column(filters)
+    return Plan(_conditions(replace(filters, run_id=run_ids), names, leading), leading)
+
+
+def _conditions(
+    filters: StepFilters, names: list[str], leading: Column | None
+) -> list[ColumnElement[bool]]:
+    """Return the WHERE conditions; only the leading column may be looked up by its index."""
+
+    def way(column: Column) -> Any:
+        return column if column is leading else unindexed(column)
+
+    conditions: list[ColumnElement[bool]] = []
+    if filters.run_id:
+        conditions.append(any_of(way(Step.run_id), filters.run_id))
+    if filters.workspace:
+        conditions.append(any_of(way(Step.workspace), filters.workspace))
+    if filters.status:
+        conditions.append(chosen(way(Step.status), filters.status))
+    if filters.step_type:
+        conditions.append(chosen(way(Step.step_type), filters.step_type))
+    if len(names) > LISTED_NAMES:
+        conditions.append(way(Step.step_name).icontains(filters.step_name, autoescape=True))
+    elif names:
+        conditions.append(any_of(way(Step.step_name), names))
+    return conditions
+
+
+def _find_run_ids(filters: StepFilters) -> tuple[int, ...]:
+    """Return the numbers of the runs that `run_id` and `run_uuid` both let through."""
+    if not filters.run_uuid:
+        return filters.run_id
+    statement = select(Run.id).where(any_of(Run.run_uuid, filters.run_uuid))
+    found = tuple(db.session.execute(statement).scalars())
+    return tuple(set(found) & set(filters.run_id)) if filters.run_id else found
+
+
+def _are_rare_names(names: list[str]) -> bool:
+    if len(names) > LISTED_NAMES:
+        return False
+    return count_up_to(select(Step.id).where(any_of(Step.step_name, names)), exact=False).is_exact
+
+
+def _find_rare_column(filters: StepFilters) -> Column | None:
+    """Return the column whose one wanted value has the fewest rows, if these are few."""
+    totals: dict[Column, int] = {}
+    for column in (Step.workspace, Step.status, Step.step_type):
+        values = getattr(filters, column.key)
+        is_plain = column is Step.workspace or not any(value.startswith(NOT) for value in values)
+        if len(values) == 1 and is_plain:
+            alone = replace(StepFilters(), **{column.key: values})
+            totals[column] = count_by_kept_counts(alone)
+    rarest = min(totals, key=lambda column: totals[column], default=None)
+    return rarest if rarest is not None and totals[rarest] <= RARE else None
+
+
+def get_step(step_id: int) -> Step:
+    """Return one step with its run, or answer 404; its output is read when it is touched."""
+    return db.get_or_404(Step, step_id, description=f"There is no step {step_id}.")
