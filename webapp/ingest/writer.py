@@ -69,7 +69,10 @@ class Writer:
                 self._update(connection, Artifact, old, values, self.summary.artifacts)
 
     def put_step(self, record: StepRecord) -> None:
-        """Take a step; it is written when a batch is full."""
+        """Take a step; it is written when a batch is full.
+
+        One writer takes each key once: a source has each of its steps once.
+        """
         self._waiting.append(record)
         self._waiting_characters += len(record.output) + len(record.command)
         if len(self._waiting) >= BATCH_ROWS or self._waiting_characters >= BATCH_CHARACTERS:

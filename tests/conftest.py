@@ -1,0 +1,114 @@
+"""Fixtures that all tests share; every test that takes `app` runs on both database engines."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import create_engine, text
+
+from webapp import create_app
+from webapp.auth import hash_password, make_token
+from webapp.config import Settings
+from webapp.database import upgrade_database
+from webapp.extensions import db
+from webapp.models import User
+
+from .postgres import throwaway_cluster
+
+SECRET_KEY = "only-for-tests-" + "x" * 32
+PASSWORD = "correct horse battery"
+PASSWORD_HASH = hash_password(PASSWORD)
+
+
+def make_app(database_url: str) -> Flask:
+    """Make an application over a database."""
+    settings = Settings(secret_key=SECRET_KEY, database_url=database_url)
+    return create_app(settings, TESTING=True, WTF_CSRF_ENABLED=False)
+
+
+def migrate_database(database_url: str) -> None:
+    """Make the tables and a user named admin."""
+    app = make_app(database_url)
+    with app.app_context():
+        upgrade_database()
+        db.session.add(User(username="admin", password_hash=PASSWORD_HASH))
+        db.session.commit()
+        db.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a migrated SQLite file, to be copied."""
+    path = tmp_path_factory.mktemp("template") / "stepboard.sqlite"
+    migrate_database(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """Run a PostgreSQL for the session; yield the parameters to connect with."""
+    with throwaway_cluster() as parameters:
+        admin = create_engine(f"postgresql+psycopg:///postgres?{parameters}")
+        with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("CREATE DATABASE template_stepboard"))
+        admin.dispose()
+        migrate_database(f"postgresql+psycopg:///template_stepboard?{parameters}")
+        yield parameters
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the URL of a fresh database with the tables and a user named admin."""
+    if request.param == "sqlite":
+        path = tmp_path / "stepboard.sqlite"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        return f"sqlite:///{path}"
+    parameters = request.getfixturevalue("postgresql_server")
+    admin = create_engine(f"postgresql+psycopg:///postgres?{parameters}")
+    with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("DROP DATABASE IF EXISTS test_stepboard WITH (FORCE)"))
+        connection.execute(text("CREATE DATABASE test_stepboard TEMPLATE template_stepboard"))
+    admin.dispose()
+    return f"postgresql+psycopg:///test_stepboard?{parameters}"
+
+
+@pytest.fixture
+def app(database_url: str) -> Iterator[Flask]:
+    """Return an application over a fresh database; no application context is held open."""
+    app = make_app(database_url)
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """Return a browser that nobody has signed in with."""
+    return app.test_client()
+
+
+@pytest.fixture
+def signed_in(client: FlaskClient) -> FlaskClient:
+    """Return a browser in which admin has signed in."""
+    response = client.post("/login", data={"username": "admin", "password": PASSWORD})
+    assert response.status_code == 302, response.text
+    return client
+
+
+@pytest.fixture
+def token(app: Flask) -> str:
+    """Return a token of admin's that never expires."""
+    with app.app_context():
+        user = db.session.execute(db.select(User)).scalar_one()
+        return make_token(user, "tests", expires_at=None)
+
+
+@pytest.fixture
+def api(app: Flask, token: str) -> FlaskClient:
+    """Return a script's client, which sends a token with each request."""
+    client = app.test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+    return client

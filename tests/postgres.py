@@ -1,0 +1,69 @@
+"""Start a throw-away PostgreSQL cluster from the system's packages."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def throwaway_cluster() -> Iterator[str]:
+    """Run a cluster on a Unix socket only; yield its libpq parameters; leave nothing behind."""
+    folder = Path(tempfile.mkdtemp(prefix="stepboard-pg-"))
+    try:
+        _as_postgres(
+            folder, "initdb", "--pgdata", f"{folder}/data", "--auth=trust", "-N", "-E", "UTF8"
+        )
+        options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
+        start = (
+            "pg_ctl",
+            "start",
+            "-w",
+            "-D",
+            f"{folder}/data",
+            "-l",
+            f"{folder}/log",
+            "-o",
+            options,
+        )
+        _as_postgres(folder, *start)
+        try:
+            yield f"host={folder}&user={_owner()}"
+        finally:
+            _as_postgres(folder, "pg_ctl", "stop", "-D", f"{folder}/data", "-m", "immediate")
+    finally:
+        shutil.rmtree(folder)
+
+
+def _owner() -> str:
+    # PostgreSQL refuses to run as root; Debian's package makes the user postgres.
+    return "postgres" if os.geteuid() == 0 else os.environ.get("USER", "postgres")
+
+
+def _as_postgres(folder: Path, command: str, *arguments: str) -> None:
+    tool = shutil.which(command) or str(_newest_bin() / command)
+    prefix: tuple[str, ...] = ()
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres", "postgres")
+        prefix = ("runuser", "-u", "postgres", "--")
+    result = subprocess.run(
+        (*prefix, tool, *arguments),
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if result.returncode:
+        raise RuntimeError(f"{command} failed: {result.stderr.strip()}")
+
+
+def _newest_bin() -> Path:
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name))
+    if not versions:
+        raise RuntimeError("PostgreSQL is missing: run 'make setup-tests'.")
+    return versions[-1]

@@ -1,0 +1,106 @@
+"""The writer: counts, idempotence, and what it keeps out of the database."""
+
+from datetime import timedelta
+
+from flask import Flask
+from sqlalchemy import func, select
+
+from webapp.extensions import db
+from webapp.filters import StepFilters
+from webapp.ingest.writer import Writer
+from webapp.models import Run, Step, StepCount, StepStatus
+from webapp.queries.counts import count_by_kept_counts
+
+from .data import START, make_run, make_source, make_step, write
+
+
+def recount(app: Flask) -> dict[tuple[str, str, str], int]:
+    with app.app_context():
+        columns = (Step.workspace, Step.status, Step.step_type)
+        rows = db.session.execute(select(*columns, func.count()).group_by(*columns))
+        return {(a, b, c): n for a, b, c, n in rows}
+
+
+def kept(app: Flask, block_is_total: bool) -> dict[tuple[str, str, str], int]:
+    with app.app_context():
+        columns = (StepCount.workspace, StepCount.status, StepCount.step_type)
+        which = StepCount.block == -1 if block_is_total else StepCount.block >= 0
+        rows = db.session.execute(
+            select(*columns, func.sum(StepCount.n)).where(which).group_by(*columns)
+        )
+        return {(a, b, c): int(n) for a, b, c, n in rows if n}
+
+
+def test_writing_twice_changes_nothing(app: Flask) -> None:
+    source_id = make_source(app)
+    for _ in range(2):
+        ids = write(app, [make_run()], [make_step(1, n) for n in range(1, 4)], source_id=source_id)
+    assert ids == {"run-1": 1}
+    with app.app_context():
+        assert db.session.execute(select(Step.id).order_by(Step.id)).scalars().all() == [1, 2, 3]
+        assert db.session.execute(select(Run.steps_completed)).scalar_one() == 3
+    assert recount(app) == kept(app, True) == kept(app, False)
+
+
+def test_a_step_that_went_on_is_updated_and_counted_anew(app: Flask) -> None:
+    source_id = make_source(app)
+    running = make_step(1, 1, status=StepStatus.RUNNING, completed_at=None, source_key="place")
+    write(app, [make_run()], [running], source_id=source_id)
+    ended = make_step(1, 1, source_key="uuid", place_key="place", status=StepStatus.FAILED)
+    write(app, [make_run()], [ended], source_id=source_id)
+    with app.app_context():
+        step = db.session.execute(select(Step)).scalar_one()
+        assert (step.id, step.status, step.source_key) == (1, "failed", "uuid")
+        run = db.session.execute(select(Run)).scalar_one()
+        assert (run.steps_running, run.steps_failed) == (0, 1)
+        assert count_by_kept_counts(StepFilters(status=("failed",))) == 1
+    assert recount(app) == kept(app, True) == kept(app, False)
+
+
+def test_two_writers_take_turns_without_doubling(app: Flask) -> None:
+    source_id = make_source(app)
+    with app.app_context():
+        first, second = (Writer(db.engine, source_id) for _ in range(2))
+        first.put_runs([make_run()])
+        for writer, numbers in ((first, (1, 2, 3)), (second, (2, 3, 4)), (first, (4, 5))):
+            for n in numbers:
+                writer.put_step(make_step(1, n))
+            writer.flush()
+        assert (first.summary.steps.added, first.summary.steps.unchanged) == (4, 1)
+        assert (second.summary.steps.added, second.summary.steps.unchanged) == (1, 2)
+    assert recount(app) == kept(app, True)
+
+
+def test_a_run_takes_its_own_number_when_free_and_the_next_otherwise(app: Flask) -> None:
+    first = write(app, [make_run("a", wanted_id=7)], source_id=make_source(app, "one"))
+    second = write(
+        app,
+        [make_run("a", wanted_id=7), make_run("b", wanted_id=3)],
+        source_id=make_source(app, "two"),
+    )
+    assert first == {"a": 7}
+    assert second == {"a": 8, "b": 3}
+
+
+def test_what_no_engine_keeps_is_made_visible(app: Flask) -> None:
+    params = {"a\0": ["b\0", {"c": "\ud800"}]}
+    step = make_step(1, 1, output="a\0b\ud800c", command="x\0", exports={"k": "\0"})
+    write(app, [make_run(params=params)], [step])
+    with app.app_context():
+        stored = db.session.execute(select(Step)).scalar_one()
+        assert stored.output == "a␀b�c"
+        assert stored.output_bytes == len("a␀b�c".encode())
+        assert stored.command == "x␀"
+        assert stored.exports == {"k": "␀"}
+        assert db.session.execute(select(Run)).scalar_one().params == {"a␀": ["b␀", {"c": "�"}]}
+
+
+def test_times_keep_microseconds_and_sort_as_times(app: Flask) -> None:
+    offsets = [timedelta(), timedelta(microseconds=1), timedelta(milliseconds=100)]
+    steps = [make_step(1, n, started_at=START + offset) for n, offset in enumerate(offsets)]
+    write(app, [make_run()], reversed(steps))
+    with app.app_context():
+        found = db.session.execute(select(Step.started_at).order_by(Step.started_at)).scalars()
+        assert list(found) == [START + offset for offset in offsets]
+        later = select(func.count()).where(Step.started_at > START)
+        assert db.session.execute(later).scalar_one() == 2
