@@ -3,3 +3,5 @@
 from flask import Blueprint
 
 bp = Blueprint("commands", __name__, cli_group=None)
+
+from . import imports, tokens, users  # noqa: E402, F401 - they add the commands
