@@ -1,1 +1,82 @@
-"""Commands: imports."""
+"""`flask import ...`: bring in a base."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from ..database import check_version
+from ..ingest.errors import SourceError
+from ..ingest.osmedeus.importer import import_base
+from ..ingest.osmedeus.run_writer import Report
+from ..ingest.osmedeus.summary import ImportSummary
+from . import bp
+
+
+@bp.cli.group("import")
+def import_group() -> None:
+    """Bring in the runs and steps of another program."""
+
+
+@import_group.command("osmedeus")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--workspaces", type=click.Path(path_type=Path), help="The folder of workspaces.")
+@click.option("--name", help="What to call this base here; by default its folder's name.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+def import_osmedeus(path: Path, workspaces: Path | None, name: str | None, as_json: bool) -> None:
+    """Import an Osmedeus base: its folder, or its database file. Twice changes nothing."""
+    check_version()
+    try:
+        with progress_report() as report:
+            summary = import_base(path, workspaces, name, report=report)
+    except SourceError as error:
+        raise click.ClickException(str(error)) from error
+    if as_json:
+        click.echo(orjson.dumps(summary.to_dict(), option=orjson.OPT_INDENT_2))
+    else:
+        print_summary(summary)
+
+
+def print_summary(summary: ImportSummary) -> None:
+    """Print what an import found and did."""
+    click.echo(f"Imported {summary.source} from {summary.database}")
+    lines = summary.to_lines()
+    width = max(len(what) for what, _ in lines) + 2
+    for what, how_many in lines:
+        click.echo(f"  {what:<{width}}{how_many}")
+
+
+@contextmanager
+def progress_report() -> Iterator[Report]:
+    """Yield what shows progress on standard error: a bar on a terminal, else plain lines."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _PlainReport()
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as progress:
+        task = progress.add_task("", total=None)
+
+        def report(what: str, done: int, total: int) -> None:
+            progress.update(task, description=what, completed=done, total=total or None)
+
+        yield report
+
+
+class _PlainReport:
+    """Print a line when something else begins, and at each tenth of it."""
+
+    def __init__(self) -> None:
+        self._last: tuple[str, int] = ("", -1)
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        tenth = done * 10 // total if total else 0
+        if (what, tenth) != self._last:
+            self._last = (what, tenth)
+            amount = f": {done:,} of {total:,}" if total else ""
+            print(what + amount, file=sys.stderr, flush=True)

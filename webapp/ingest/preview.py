@@ -17,11 +17,17 @@ _ESCAPE = re.compile(
 _WORD = re.compile(r"\w")
 
 
-def preview_line(status: str, error: str, output: str) -> str:
-    """Return the line that says most: of a failed step its error and last line, else its first."""
+def preview_line(status: str, error: str, output: str, command: str = "") -> str:
+    """Return the line that says most of a step.
+
+    Of a failed step that is its error and the last line of its output, or its command where no
+    output was kept; of any other the first line of its output.
+    """
     if status != "failed" and not error:
         return _cut(_first_line(output))
-    parts = [_first_line(error), _last_line(output)]
+    last = _last_line(output)
+    ran = _first_line(command)
+    parts = (_first_line(error), last or (ran and f"$ {ran}"))
     return _cut(" - ".join(part for part in parts if part))
 
 

@@ -4,10 +4,10 @@ from collections import Counter as Sums
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, update
+from sqlalchemy import Connection, Table, bindparam, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from ..models import BLOCK_SIZE, TOTAL_BLOCK, Run, StepCount, table_of
+from ..models import BLOCK_SIZE, TOTAL_BLOCK, BlockCount, Run, StepCount, table_of
 
 
 class StepCountDeltas:
@@ -27,25 +27,12 @@ class StepCountDeltas:
 
     def write(self, connection: Connection) -> None:
         """Add the deltas to the counts in the database, within the caller's transaction."""
-        self._write_blocks(connection)
+        of_blocks: Sums[tuple[int, str, str]] = Sums()
+        for (block, _, status, step_type), n in self._blocks.items():
+            of_blocks[(block, status, step_type)] += n
+        _add_up(connection, table_of(StepCount), self._blocks)
+        _add_up(connection, table_of(BlockCount), of_blocks)
         self._write_runs(connection)
-
-    def _write_blocks(self, connection: Connection) -> None:
-        names = ("block", "workspace", "status", "step_type")
-        rows = [
-            dict(zip(names, key, strict=True), n=n) for key, n in sorted(self._blocks.items()) if n
-        ]
-        if not rows:
-            return
-        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        statement = insert(table_of(StepCount))
-        connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=list(names),
-                set_={"n": StepCount.n + statement.excluded.n},
-            ),
-            rows,
-        )
 
     def _write_runs(self, connection: Connection) -> None:
         for status in {status for _, status in self._runs}:
@@ -60,3 +47,17 @@ class StepCountDeltas:
                 connection.execute(
                     statement.values({column.name: column + bindparam("delta")}), rows
                 )
+
+
+def _add_up(connection: Connection, table: Table, deltas: Mapping[Any, int]) -> None:
+    """Add the deltas to the rows of a table of counts; a key is its primary key, in order."""
+    names = table.primary_key.columns.keys()
+    rows = [dict(zip(names, key, strict=True), n=n) for key, n in sorted(deltas.items()) if n]
+    if not rows:
+        return
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table)
+    grown = {"n": table.c.n + statement.excluded.n}
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=list(names), set_=grown), rows
+    )

@@ -48,7 +48,7 @@ def step_values(record: StepRecord) -> dict[str, Any]:
         "created_at": record.created_at,
         "updated_at": record.updated_at,
         "source_key": record.source_key,
-        "preview": preview_line(record.status, error, output),
+        "preview": preview_line(record.status, error, output, record.command),
         "output_bytes": len(output) if output.isascii() else len(output.encode()),
         "output_lines": count_lines(output),
         "error": error,

@@ -164,7 +164,7 @@ class Writer:
             _set_last_step_id(connection, added[-1]["id"])
         if changed:
             statement = update(table).where(table.c.id == bindparam("of_step"))
-            columns = {name: bindparam(name) for name in changed[0] if name != "of_step"}
+            columns: Values = {name: bindparam(name) for name in changed[0] if name != "of_step"}
             connection.execute(statement.values(columns), changed)
 
     def _find_old_steps(

@@ -1,0 +1,179 @@
+"""Read the rows of an Osmedeus database, versions 5.0.0 to 5.1.0: whatever columns there are."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import SourceError
+from .times import parse_time, to_moment
+
+TABLES = ("runs", "step_results", "artifacts")
+
+
+@dataclass(slots=True)
+class SourceRun:
+    """A row of runs, by column name, and what matching needs of it."""
+
+    key: str
+    columns: dict[str, Any]
+    params: dict[str, Any]
+    started_at: int | None
+    completed_at: int | None
+
+    def text(self, name: str) -> str:
+        """Return a column as text, empty when it has none."""
+        return as_text(self.columns.get(name))
+
+
+@dataclass(slots=True)
+class SourceRow:
+    """What matching needs of a row of step_results; the texts stay in the database."""
+
+    rowid: int
+    key: str
+    run_key: str | None
+    # What the row says of its run, for one that the database does not have.
+    run_hint: str
+    name: str
+    step_type: str
+    status: str
+    duration_ms: int
+    digest: int
+    started_at: int | None
+    completed_at: int | None
+
+    @property
+    def took_us(self) -> int | None:
+        """How long the step took by its times."""
+        if self.started_at is None or self.completed_at is None:
+            return None
+        return self.completed_at - self.started_at
+
+
+class SourceDatabase:
+    """The tables that matter, read by column name."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Look at the tables; raise SourceError when they are not Osmedeus's or damaged."""
+        self._connection = connection
+        self._columns = {table: self._find_columns(table) for table in TABLES}
+        for table in ("runs", "step_results"):
+            if not self._columns[table]:
+                raise SourceError(f"This database is not Osmedeus's: it has no table {table}.")
+        for table in TABLES:
+            self._check(table)
+
+    def find_runs(self) -> list[SourceRun]:
+        """Return all runs, oldest first."""
+        runs = []
+        for row in self._connection.execute('SELECT * FROM "runs"'):
+            columns = dict(row)
+            runs.append(
+                SourceRun(
+                    key=as_text(columns.get("run_uuid")) or as_text(columns.get("id")),
+                    columns=columns,
+                    params=load_object(columns.get("params")),
+                    started_at=to_moment(parse_time(columns.get("started_at"))),
+                    completed_at=to_moment(parse_time(columns.get("completed_at"))),
+                )
+            )
+        return sorted(runs, key=_age_of_run)
+
+    def find_rows(self, runs: list[SourceRun]) -> list[SourceRow]:
+        """Return what matching needs of every step, in the order in which they were written."""
+        known = {run.key for run in runs}
+        by_id = {as_text(run.columns.get("id")): run.key for run in runs}
+        statement = self._select("step_results", _ROW_COLUMNS)
+        rows = []
+        for row in self._connection.execute(statement + " ORDER BY rowid"):
+            run_uuid, run_id = as_text(row["run_uuid"]), as_text(row["run_id"])
+            found = (run_uuid if run_uuid in known else None) if run_uuid else by_id.get(run_id)
+            name, command = as_text(row["step_name"]), as_text(row["command"])
+            rows.append(
+                SourceRow(
+                    rowid=row["rowid"],
+                    key=as_text(row["id"]),
+                    run_key=found,
+                    run_hint=run_uuid or run_id,
+                    name=name,
+                    step_type=as_text(row["step_type"]),
+                    status=as_text(row["status"]),
+                    duration_ms=as_number(row["duration_ms"]),
+                    digest=hash((name, command)),
+                    started_at=to_moment(parse_time(row["started_at"])),
+                    completed_at=to_moment(parse_time(row["completed_at"])),
+                )
+            )
+        return rows
+
+    def read_texts(self, rowid: int) -> sqlite3.Row | None:
+        """Return (command, output, error_message, exports, created_at) of one row, whole."""
+        statement = self._select("step_results", _TEXT_COLUMNS) + " WHERE rowid = ?"
+        row: sqlite3.Row | None = self._connection.execute(statement, (rowid,)).fetchone()
+        return row
+
+    def find_artifacts(self) -> Iterator[dict[str, Any]]:
+        """Yield every artifact."""
+        if self._columns["artifacts"]:
+            for row in self._connection.execute('SELECT * FROM "artifacts"'):
+                yield dict(row)
+
+    def _find_columns(self, table: str) -> set[str]:
+        return {row["name"] for row in self._connection.execute(f'PRAGMA table_info("{table}")')}
+
+    def _select(self, table: str, columns: tuple[str, ...]) -> str:
+        """Return a SELECT in which a column that this version lacks is NULL."""
+        has = self._columns[table]
+        parts = [f'"{name}"' if name in has else f'NULL AS "{name}"' for name in columns]
+        return f'SELECT rowid, {", ".join(parts)} FROM "{table}"'
+
+    def _check(self, table: str) -> None:
+        """Raise SourceError for a table with a damaged page; that others read says nothing."""
+        if not self._columns[table]:
+            return
+        found = self._connection.execute(f'PRAGMA quick_check("{table}")').fetchone()[0]
+        if found != "ok":
+            raise SourceError(f"The table {table} is damaged ({found}); nothing was imported.")
+
+
+_ROW_COLUMNS = (
+    "id",
+    "run_id",
+    "run_uuid",
+    "step_name",
+    "step_type",
+    "status",
+    "duration_ms",
+    "started_at",
+    "completed_at",
+    "command",
+)
+_TEXT_COLUMNS = ("command", "output", "error_message", "exports", "created_at")
+
+
+def as_text(value: object) -> str:
+    """Return a column's value as text; NULL is empty, bytes that are no UTF-8 become U+FFFD."""
+    if value is None:
+        return ""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def as_number(value: object) -> int:
+    """Return a column's value as a whole number; what is none is 0."""
+    return int(value) if isinstance(value, (int, float)) else 0
+
+
+def load_object(value: object) -> dict[str, Any]:
+    """Return a JSON column's object; empty for NULL, `null` and what is no object."""
+    try:
+        loaded = json.loads(as_text(value) or "null")
+    except ValueError:
+        return {}
+    return loaded if isinstance(loaded, dict) else {}
+
+
+def _age_of_run(run: SourceRun) -> tuple[int, int]:
+    began = run.started_at or to_moment(parse_time(run.columns.get("created_at"))) or 0
+    return began, as_number(run.columns.get("id"))

@@ -1,0 +1,195 @@
+"""Decide which of the open runs a line without a row belongs to; pure."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from .database import SourceRow
+from .execution_log import Event, StepLine
+from .openings import Candidate, Openings
+from .times import SECOND
+from .workflow_file import Workflow
+
+# A cancelled run may still end the step that it had begun.
+CANCELLED_GRACE = 5 * SECOND
+# The engine goes from step to step at once: a run that the database lacks, and of whose end
+# nothing tells, is over when no line could be its own for so long.
+SILENCE = 60 * SECOND
+
+
+class Knowledge:
+    """Which steps the workflows are known to have; it grows as lines find their runs."""
+
+    def __init__(self, workflows: Iterable[Workflow | None]) -> None:
+        """Begin with the workflow files, which tell the whole set of a workflow's steps."""
+        self._whole: dict[str, set[str]] = defaultdict(set)
+        self._some: dict[str, set[str]] = defaultdict(set)
+        for workflow in workflows:
+            if workflow is not None:
+                self._whole[workflow.name].update(workflow.steps)
+
+    def learn(self, candidate: Candidate, index: int, name: str) -> None:
+        """Note that a run had a step of this name."""
+        for workflow in _names_of(candidate, index):
+            self._some[workflow].add(name)
+
+    def learn_rows(self, lines: "FolderLines") -> None:
+        """Note the steps of all lines that have a row."""
+        for index, line in lines.step_lines():
+            candidate = lines.candidate_of(index)
+            if candidate is not None:
+                self.learn(candidate, index, line.name)
+
+    def has(self, candidate: Candidate, index: int, name: str) -> bool:
+        """Tell whether the workflow of a run is known to have such a step."""
+        known = _names_of(candidate, index)
+        return any(name in self._some[one] or name in self._whole[one] for one in known)
+
+    def has_not(self, candidate: Candidate, index: int, name: str) -> bool:
+        """Tell whether the workflow of a run is wholly known not to have such a step."""
+        names = _names_of(candidate, index)
+        is_whole = any(self._whole[one] for one in names)
+        return is_whole and not self.has(candidate, index, name)
+
+
+class FolderLines:
+    """The step lines of one folder, and the run that each was found to belong to."""
+
+    def __init__(
+        self,
+        folder: str,
+        events: Sequence[Event],
+        openings: Openings,
+        rows: dict[int, SourceRow],
+        copies: set[int],
+    ) -> None:
+        """Note which runs each line without a row can belong to."""
+        self.rows = rows
+        self._folder_path = re.compile(rf"\S*/{re.escape(folder)}(?![^/\s\"'])")
+        self._events = events
+        self._copies = copies
+        self._openings = openings
+        self._by_run = {one.run.key: one for one in openings.candidates if one.run}
+        self._found: dict[int, Candidate] = {}
+        self.undecided = self._find_fitting()
+
+    def step_lines(self) -> Iterator[tuple[int, StepLine]]:
+        """Yield each step line with its index, but for copies."""
+        for index, event in enumerate(self._events):
+            if isinstance(event, StepLine) and index not in self._copies:
+                yield index, event
+
+    def candidate_of(self, index: int) -> Candidate | None:
+        """Return the run of a line, as far as it is found."""
+        row = self.rows.get(index)
+        if row is not None:
+            return self._by_run.get(row.run_key or "")
+        return self._found.get(index)
+
+    def decide(self, knowledge: Knowledge) -> bool:
+        """Place what can be placed now; tell whether anything was."""
+        placed = []
+        for index, fitting in self.undecided.items():
+            line = self._events[index]
+            assert isinstance(line, StepLine)
+            candidate = self._choose(index, line, fitting, knowledge)
+            if candidate is not None:
+                self._found[index] = candidate
+                knowledge.learn(candidate, index, line.name)
+                placed.append(index)
+        for index in placed:
+            del self.undecided[index]
+        return bool(placed)
+
+    def _choose(
+        self, index: int, line: StepLine, fitting: list[Candidate], knowledge: Knowledge
+    ) -> Candidate | None:
+        """Return the one run that a line can belong to, or None."""
+        if len(fitting) > 1:
+            fitting = [
+                one for one in fitting if not knowledge.has_not(one, index, line.name)
+            ] or fitting
+        if len(fitting) > 1:
+            fitting = _narrow_by_workflow(fitting, index, line.name, knowledge)
+        if len(fitting) > 1:
+            fitting = self._narrow_by_target(fitting, line.command)
+        return fitting[0] if len(fitting) == 1 else None
+
+    def _narrow_by_target(self, fitting: list[Candidate], command: str) -> list[Candidate]:
+        """Keep the runs of the only target that stands in the command."""
+        text = self._folder_path.sub(" ", command)
+        targets = {one.target for one in fitting if one.target}
+        standing = {target for target in targets if _stands_in(target, text)}
+        if len(standing) != 1:
+            return fitting
+        return [one for one in fitting if one.target in standing]
+
+    def _find_fitting(self) -> dict[int, list[Candidate]]:
+        """Return the runs that are open for each line without a row, by its index."""
+        waiting = sorted(self._openings.candidates, key=lambda one: one.first, reverse=True)
+        begun: list[Candidate] = []
+        last_seen: dict[Candidate, int] = {}
+        fitting: dict[int, list[Candidate]] = {}
+        # A line stands after every beginning and every row above it: it cannot be older.
+        earliest = 0
+        for index, event in enumerate(self._events):
+            while waiting and waiting[-1].first < index:
+                begun.append(waiting.pop())
+                run = begun[-1].run
+                earliest = max(earliest, (run.started_at if run else None) or 0)
+            if not isinstance(event, StepLine) or index in self._copies:
+                continue
+            if index in self.rows:
+                earliest = max(earliest, self.rows[index].completed_at or 0)
+                continue
+            begun = [one for one in begun if one.is_open(index) and _end_of(one) >= earliest]
+            fits = [one for one in begun if _fits(one, event, last_seen)]
+            last_seen.update((one, max(event.at, last_seen.get(one, 0))) for one in fits)
+            if fits:
+                fitting[index] = fits
+        return fitting
+
+
+def _fits(candidate: Candidate, line: StepLine, last_seen: dict[Candidate, int]) -> bool:
+    """Tell whether a line lies in the window of a run."""
+    # Both times are whole seconds: the step can have begun up to one later than it seems.
+    if line.began_at + SECOND < candidate.opened_at // SECOND * SECOND:
+        return False
+    if candidate.run is None:
+        return line.began_at <= last_seen.get(candidate, candidate.opened_at) + SILENCE
+    return line.at <= _end_of(candidate)
+
+
+def _end_of(candidate: Candidate) -> float:
+    """Return the moment up to which a run can have ended a step."""
+    if candidate.run is None or candidate.completed_at is None:
+        return float("inf")
+    is_cancelled = candidate.run.text("status") == "cancelled"
+    return candidate.completed_at + (CANCELLED_GRACE if is_cancelled else 0)
+
+
+def _narrow_by_workflow(
+    fitting: list[Candidate], index: int, name: str, knowledge: Knowledge
+) -> list[Candidate]:
+    """Keep the runs of the only workflow that is known to have such a step.
+
+    A run that the database lacks may be of any workflow: nothing is known against it.
+    """
+    if any(one.run is None and not one.workflow_name for one in fitting):
+        return fitting
+    having = [one for one in fitting if knowledge.has(one, index, name)]
+    return having if len({one.workflow_name for one in having}) == 1 else fitting
+
+
+def _names_of(candidate: Candidate, index: int) -> tuple[str, ...]:
+    """Return the names under which a run's steps are known at an event.
+
+    While a module of a flow is open the flow itself has no steps.
+    """
+    name = candidate.module_at(index) or candidate.workflow_name
+    return (name,) if name else ()
+
+
+def _stands_in(target: str, text: str) -> bool:
+    """Tell whether a whole host name, or other target, stands in a text."""
+    return re.search(rf"(?<![\w.-]){re.escape(target)}(?![\w-]|\.\w)", text) is not None

@@ -1,0 +1,248 @@
+"""Read a run-execution.log; pure: lines of bytes in, what they say out.
+
+Only what counts is kept of a line; the output of a step stays in the file until it is wanted.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from .times import SECOND, parse_elapsed, parse_time, to_moment
+
+LINE_START = b'{"level":'
+
+
+@dataclass(slots=True)
+class Opening:
+    """A run, or a module of a flow, begins."""
+
+    at: int
+    params: dict[str, Any]
+    target: str
+    run_uuid: str = ""
+    database_run_id: str = ""
+    workflow_name: str = ""
+    # The module's name, for a module of a flow.
+    module_name: str = ""
+    # How many steps the module has, or modules the flow; None until its start line is read.
+    size: int | None = None
+    is_flow: bool = False
+
+
+@dataclass(slots=True)
+class ModuleClosing:
+    """A module, alone or of a flow, came to its end."""
+
+    at: int
+    total_steps: int
+    elapsed: float | None
+
+
+@dataclass(slots=True)
+class FlowClosing:
+    """A flow came to its end."""
+
+    at: int
+    elapsed: float | None
+
+
+@dataclass(slots=True)
+class StepLine:
+    """A step ended; `offset` and `length` say where its line stands in the file, in bytes."""
+
+    at: int
+    offset: int
+    length: int
+    name: str
+    step_type: str
+    failed: bool
+    command: str
+    duration_us: int | None
+    error: str
+    digest: int
+
+    @property
+    def duration_ms(self) -> int:
+        """The duration as the engine writes it into its rows."""
+        return (self.duration_us or 0) // 1000
+
+    @property
+    def began_at(self) -> int:
+        """When the step began, to the second."""
+        return self.at - (self.duration_us or 0)
+
+
+Event = Opening | ModuleClosing | FlowClosing | StepLine
+
+
+@dataclass(slots=True)
+class ExecutionLog:
+    """What one log says, in the order of its lines."""
+
+    events: list[Event] = field(default_factory=list)
+    damaged_lines: int = 0
+
+    def step_lines(self) -> Iterator[StepLine]:
+        """Return the lines of ended steps."""
+        return (event for event in self.events if isinstance(event, StepLine))
+
+
+def read_execution_log(lines: Iterable[bytes]) -> ExecutionLog:
+    """Read the lines of a log, each with its end-of-line if it has one.
+
+    A line that is damaged is counted and left out; of one that is glued to the stump of another
+    the whole part is read; a last line that is cut still tells of its step.
+    """
+    reader = _Reader()
+    offset = 0
+    for line in lines:
+        reader.read_line(line, offset)
+        offset += len(line)
+    return reader.log
+
+
+def read_output(line: bytes) -> tuple[str, str]:
+    """Return (command, output) of a step's line, whole."""
+    fields = _load(line) or _load_stump(line)
+    return _text(fields, "command"), _text(fields, "output")
+
+
+class _Reader:
+    def __init__(self) -> None:
+        self.log = ExecutionLog()
+        # Modules announced by a flow, and openings, whose start lines are still to come.
+        self._announced: list[str] = []
+        self._unstarted: list[Opening] = []
+
+    def read_line(self, line: bytes, offset: int) -> None:
+        if not line.strip():
+            return
+        fields = _load(line)
+        if fields is None:
+            fields, line, offset = self._read_damaged(line, offset)
+        at = to_moment(parse_time(fields.get("timestamp")))
+        if at is not None:
+            self._read_fields(fields, at, offset, line)
+
+    def _read_damaged(self, line: bytes, offset: int) -> tuple[dict[str, Any], bytes, int]:
+        self.log.damaged_lines += 1
+        whole = line.rfind(LINE_START)
+        fields = _load(line[whole:]) if whole > 0 else None
+        if fields is not None:
+            return fields, line[whole:], offset + whole
+        is_cut = not line.endswith(b"\n")
+        return (_load_stump(line) if is_cut else {}), line, offset
+
+    def _read_fields(self, fields: dict[str, Any], at: int, offset: int, line: bytes) -> None:
+        match fields.get("message"):
+            case "Step completed":
+                self._read_step(fields, at, offset, line, failed=False)
+            case "Step failed" if "step_name" in fields:
+                self._read_step(fields, at, offset, line, failed=True)
+            case "Parameters initialized":
+                self._read_opening(fields, at)
+            case "Starting module execution":
+                self._read_start(_text(fields, "target"), _number(fields, "steps"), False)
+            case "Starting flow execution":
+                self._read_start(_text(fields, "target"), _number(fields, "modules"), True)
+            case "Executing inline module" | "Executing module":
+                self._announced.append(_text(fields, "module"))
+            case "Module execution completed":
+                elapsed = parse_elapsed(fields.get("elapsed"))
+                closing = ModuleClosing(at, _number(fields, "total_steps"), elapsed)
+                self.log.events.append(closing)
+            case "Flow execution completed":
+                seconds = fields.get("duration")
+                elapsed = float(seconds) if isinstance(seconds, (int, float)) else None
+                self.log.events.append(FlowClosing(at, elapsed))
+                self._announced.clear()
+
+    def _read_step(
+        self, fields: dict[str, Any], at: int, offset: int, line: bytes, failed: bool
+    ) -> None:
+        if "step_name" not in fields or "command" not in fields:
+            return
+        seconds = fields.get("duration")
+        name, command = _text(fields, "step_name"), _text(fields, "command")
+        self.log.events.append(
+            StepLine(
+                at=at,
+                offset=offset,
+                length=len(line),
+                name=name,
+                step_type=_text(fields, "step_type"),
+                failed=failed,
+                command=command,
+                duration_us=round(seconds * SECOND) if isinstance(seconds, (int, float)) else None,
+                error=_text(fields, "error"),
+                digest=hash((name, command)),
+            )
+        )
+
+    def _read_opening(self, fields: dict[str, Any], at: int) -> None:
+        params = fields.get("cli_params")
+        params = params if isinstance(params, dict) else {}
+        opening = Opening(
+            at=at,
+            params=params,
+            target=_text(params, "target"),
+            run_uuid=_text(params, "RunUUID"),
+            database_run_id=_text(params, "DBRunID"),
+            workflow_name=_text(params, "ModuleName"),
+        )
+        if opening.run_uuid and self._announced:
+            opening.module_name = self._announced.pop(0)
+        self.log.events.append(opening)
+        self._unstarted.append(opening)
+
+    def _read_start(self, target: str, size: int, is_flow: bool) -> None:
+        """Complete the first opening over this target that has not started yet."""
+        fitting = (one for one in self._unstarted if one.target == target)
+        opening = next(fitting, self._unstarted[0] if self._unstarted else None)
+        if opening is not None:
+            self._unstarted.remove(opening)
+            opening.size, opening.is_flow = size, is_flow
+
+
+def _load(line: bytes) -> dict[str, Any] | None:
+    try:
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        try:
+            # Slower, and milder: lone surrogates and bytes that are no UTF-8.
+            value = json.loads(line.decode("utf-8", "replace"))
+        except (ValueError, RecursionError):
+            return None
+    return value if isinstance(value, dict) else None
+
+
+def _load_stump(line: bytes) -> dict[str, Any]:
+    """Return the fields that stand whole at the start of a line that is cut."""
+    text = line.decode("utf-8", "replace")
+    decoder = json.JSONDecoder(strict=False)
+    fields: dict[str, Any] = {}
+    position = 1
+    try:
+        while text[position - 1] in "{,":
+            name, position = decoder.raw_decode(text, position)
+            value, end = decoder.raw_decode(text, position + 1)
+            if text[end] not in ",}" or not isinstance(name, str):
+                break
+            fields[name] = value
+            position = end + 1
+    except (ValueError, IndexError, RecursionError):
+        return fields
+    return fields
+
+
+def _text(fields: dict[str, Any], name: str) -> str:
+    value = fields.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _number(fields: dict[str, Any], name: str) -> int:
+    value = fields.get(name)
+    return value if isinstance(value, int) else 0

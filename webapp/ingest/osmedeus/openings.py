@@ -1,0 +1,236 @@
+"""Tell which run begins and ends where in one execution log; pure.
+
+The lines of a log carry no run id. What tells runs apart are the lines of their beginnings and
+ends, and the order of the file, which says more than its whole seconds do.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from .database import SourceRun
+from .execution_log import Event, FlowClosing, ModuleClosing, Opening
+from .times import SECOND
+
+# The engine starts a run of its command line at once; one of its server may wait in line.
+COMMAND_LINE_DELAY = 5 * SECOND
+# A closing line says how long its run took; whole seconds at both ends blur that.
+BLUR = 2 * SECOND
+UUID_LENGTH = 36
+
+
+@dataclass(slots=True)
+class ModuleSpan:
+    """One module of a flow: the events between which it is open."""
+
+    name: str
+    first: int
+    opened_at: int
+    size: int | None
+    last: int | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Candidate:
+    """A run as one log sees it; `run` is None for one that the database does not have."""
+
+    run: SourceRun | None
+    target: str
+    workflow_name: str
+    first: int
+    opened_at: int
+    size: int | None = None
+    is_flow: bool = False
+    run_uuid: str = ""
+    last: int | None = None
+    modules: list[ModuleSpan] = field(default_factory=list)
+
+    def is_open(self, index: int) -> bool:
+        """Tell whether the event with this index stands between its beginning and its end."""
+        return self.first < index and (self.last is None or index < self.last)
+
+    def module_at(self, index: int) -> str:
+        """Return the name of the module that is open at an event; empty for none, or several."""
+        names = {
+            span.name
+            for span in self.modules
+            if span.first < index and (span.last is None or index <= span.last)
+        }
+        return names.pop() if len(names) == 1 else ""
+
+    @property
+    def completed_at(self) -> int | None:
+        """When the run ended, by the database."""
+        return self.run.completed_at if self.run else None
+
+
+class RunIndex:
+    """The runs of a database, by what a log says of them."""
+
+    def __init__(self, runs: Iterable[SourceRun]) -> None:
+        """Index the runs that began; the others cannot stand in a log."""
+        self.by_key: dict[str, SourceRun] = {}
+        self.by_id: dict[str, SourceRun] = {}
+        self.by_target: dict[str, list[SourceRun]] = defaultdict(list)
+        for run in runs:
+            if run.started_at is not None:
+                self.by_key[run.key] = run
+                self.by_id[run.text("id")] = run
+                self.by_target[run.text("target")].append(run)
+
+
+class Openings:
+    """The candidates of one log, in the order in which they began."""
+
+    def __init__(self, events: Sequence[Event], runs: RunIndex) -> None:
+        """Find the run of each beginning, then the beginning of each end."""
+        self.candidates: list[Candidate] = []
+        self._runs = runs
+        self._seen: dict[str, Candidate] = {}
+        self._open: list[Candidate] = []
+        for index, event in enumerate(events):
+            if isinstance(event, Opening) and event.run_uuid:
+                self._open_module(index, event)
+            elif isinstance(event, Opening):
+                self._open_run(index, event)
+            elif isinstance(event, (ModuleClosing, FlowClosing)):
+                self._close(index, event)
+
+    def add_without_opening(self, run: SourceRun) -> None:
+        """Add a run that has rows in this log though its beginning is not there."""
+        if run.key not in self._seen:
+            self._add(_candidate(run, -1, run.started_at or 0))
+
+    @property
+    def last_run(self) -> Candidate | None:
+        """The run that began last in this folder."""
+        return max(self.candidates, key=lambda one: one.first, default=None)
+
+    def _add(self, candidate: Candidate) -> None:
+        self.candidates.append(candidate)
+        self._open.append(candidate)
+        if candidate.run is not None:
+            self._seen[candidate.run.key] = candidate
+
+    def _open_run(self, index: int, event: Opening) -> None:
+        same_target = self._runs.by_target.get(event.target, ())
+        free = [run for run in same_target if run.key not in self._seen]
+        fitting = [run for run in free if _can_begin(run, event)]
+        # The run that ends first: the other ones can still begin later.
+        candidate = _candidate(min(fitting, key=_end_of, default=None), index, event.at)
+        candidate.target, candidate.size = event.target, event.size
+        candidate.is_flow = event.is_flow
+        self._add(candidate)
+
+    def _open_module(self, index: int, event: Opening) -> None:
+        flow = self._find_flow(index, event)
+        for span in flow.modules:
+            # A module that failed has no line of its end; its next beginning tells.
+            if span.last is None and span.name == event.module_name:
+                span.last = index
+        flow.modules.append(ModuleSpan(event.module_name, index, event.at, event.size))
+
+    def _find_flow(self, index: int, event: Opening) -> Candidate:
+        run = self._run_of_module(event)
+        if run is not None and run.key in self._seen:
+            return self._seen[run.key]
+        if run is None:
+            for candidate in reversed(self._open):
+                is_same = candidate.run_uuid in ("", event.run_uuid) and candidate.is_flow
+                if candidate.run is None and is_same and candidate.target == event.target:
+                    candidate.run_uuid = event.run_uuid
+                    candidate.workflow_name = event.workflow_name
+                    return candidate
+        flow = _candidate(run, index - 1, event.at)
+        flow.is_flow, flow.target, flow.run_uuid = True, event.target, event.run_uuid
+        flow.workflow_name = event.workflow_name
+        self._add(flow)
+        return flow
+
+    def _run_of_module(self, event: Opening) -> SourceRun | None:
+        """Return the run that a flow's module names: by UUID, or by number where that is none."""
+        if len(event.run_uuid) == UUID_LENGTH:
+            return self._runs.by_key.get(event.run_uuid)
+        run = self._runs.by_id.get(event.database_run_id)
+        if run is None or run.text("target") != event.target or not _is_within(run, event.at):
+            return None
+        return run if run.text("workflow_name") == event.workflow_name else None
+
+    def _close(self, index: int, event: ModuleClosing | FlowClosing) -> None:
+        self._open = [one for one in self._open if one.last is None and not _is_over(one, event.at)]
+        spans: list[Candidate | ModuleSpan] = []
+        for one in self._open:
+            if isinstance(event, FlowClosing):
+                spans += [one] if one.is_flow and _took(one.opened_at, event) else []
+            elif one.is_flow:
+                spans += [span for span in one.modules if _can_end_module(span, event)]
+            elif one.size == event.total_steps and _took(one.opened_at, event):
+                spans += [one] if _can_end(one, event.at) else []
+        closed = min(spans, key=_end_of_span, default=None)
+        if closed is not None:
+            closed.last = index
+
+
+def _candidate(run: SourceRun | None, first: int, opened_at: int) -> Candidate:
+    candidate = Candidate(run, "", "", first, opened_at)
+    if run is not None:
+        candidate.target, candidate.run_uuid = run.text("target"), run.key
+        candidate.workflow_name = run.text("workflow_name")
+        candidate.is_flow = run.text("workflow_kind") == "flow"
+    return candidate
+
+
+def _can_begin(run: SourceRun, event: Opening) -> bool:
+    """Tell whether this line may be the beginning of a run."""
+    total = run.columns.get("total_steps")
+    if total and event.size is not None and total != event.size:
+        return False
+    if run.params != event.params or run.text("target") != event.target:
+        return False
+    assert run.started_at is not None
+    late = event.at - run.started_at
+    is_soon = run.text("trigger_type") != "cli" or late <= COMMAND_LINE_DELAY
+    return is_soon and _is_within(run, event.at)
+
+
+def _is_within(run: SourceRun, at: int) -> bool:
+    """Tell whether a whole second lies within a run's times."""
+    assert run.started_at is not None
+    is_begun = at >= run.started_at // SECOND * SECOND
+    return is_begun and (run.completed_at is None or at <= run.completed_at)
+
+
+def _can_end_module(span: ModuleSpan, event: ModuleClosing) -> bool:
+    return span.last is None and span.size == event.total_steps and _took(span.opened_at, event)
+
+
+def _is_over(candidate: Candidate, at: int) -> bool:
+    """Tell whether a run had ended before this second."""
+    return candidate.completed_at is not None and candidate.completed_at < at
+
+
+def _can_end(candidate: Candidate, at: int) -> bool:
+    """Tell whether a run may have come to its end in this second."""
+    if candidate.run is None:
+        return True
+    is_late_enough = candidate.completed_at is None or at <= candidate.completed_at
+    return is_late_enough and candidate.run.text("status") != "failed"
+
+
+def _took(opened_at: int, event: ModuleClosing | FlowClosing) -> bool:
+    """Tell whether what began then can have taken as long as a closing line says."""
+    if event.elapsed is None:
+        return True
+    # A long time is told in rounder units.
+    blur = BLUR + event.elapsed * SECOND * 0.02
+    return abs(event.at - event.elapsed * SECOND - opened_at) <= blur
+
+
+def _end_of(run: SourceRun) -> tuple[float, int]:
+    end = float("inf") if run.completed_at is None else run.completed_at
+    return end, run.started_at or 0
+
+
+def _end_of_span(span: Candidate | ModuleSpan) -> tuple[float, int]:
+    end = span.completed_at if isinstance(span, Candidate) else None
+    return (float("inf") if end is None else end), span.first

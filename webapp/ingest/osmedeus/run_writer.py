@@ -1,0 +1,168 @@
+"""Write the runs of a base, each with its steps in order; texts are read one step at a time."""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from datetime import timedelta
+from itertools import groupby
+from pathlib import Path
+from typing import BinaryIO
+
+from sqlalchemy import Engine
+
+from ..stored_steps import find_stored_steps, has_steps
+from ..writer import Writer
+from .database import SourceDatabase, SourceRow, SourceRun, as_text
+from .execution_log import read_output
+from .matching import Ended
+from .run_records import MISSING, artifact_record, missing_run_record, run_record
+from .step_records import Place, RunSteps, Texts, find_places, step_record, texts_of_row
+from .summary import ImportSummary
+from .times import from_moment
+
+# Told what is done, how much of it is done, and how much there is (0: not known).
+Report = Callable[[str, int, int], None]
+RUNS_PER_BATCH = 500
+STILL = timedelta()
+REPORT_EVERY = 1_000
+
+
+class RunWriter:
+    """Write what was read of one base."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        source_id: int,
+        database: SourceDatabase,
+        log_files: Sequence[Path | None],
+        shifts: dict[str, timedelta],
+        report: Report,
+    ) -> None:
+        """Take what to read from, where to write, and how far each run is moved in time."""
+        self.writer = Writer(engine, source_id)
+        self._engine = engine
+        self._is_first = not has_steps(engine, source_id)
+        self._database = database
+        self._log_files = log_files
+        self._shifts = shifts
+        self._report = report
+        self._stack = ExitStack()
+        self._open_logs: dict[int, BinaryIO] = {}
+        self._types: dict[tuple[str, str], str] = {}
+        self._done = self._total = 0
+
+    def write(
+        self,
+        runs: Sequence[SourceRun],
+        steps: dict[str, RunSteps],
+        orphans: Iterable[SourceRow],
+        summary: ImportSummary,
+    ) -> None:
+        """Write the runs with their steps, then steps without a run, then artifacts."""
+        self._total = sum(len(one.ended) for one in steps.values())
+        self._learn_types(runs, steps)
+        run_ids: dict[str, int] = {}
+        with self._stack, self.writer:
+            for start in range(0, len(runs), RUNS_PER_BATCH):
+                some = runs[start : start + RUNS_PER_BATCH]
+                records = [run_record(run, self._shift(run.key)) for run in some]
+                run_ids |= self.writer.put_runs(records)
+                for run in some:
+                    self._write_steps(steps[run.key], run_ids[run.key], run.text("workspace"))
+            self._write_orphans(orphans)
+            self._write_artifacts(runs, run_ids, summary)
+
+    def _learn_types(self, runs: Sequence[SourceRun], steps: dict[str, RunSteps]) -> None:
+        """Note which type a step of each module has, for those whose type no file tells."""
+        for run in runs:
+            for ended in steps[run.key].ended:
+                step_type = (
+                    ended.row.step_type if ended.row else ended.line and ended.line.step_type
+                )
+                module = ended.module_name or run.text("workflow_name")
+                self._types[module, ended.name] = step_type or ""
+
+    def _write_steps(self, steps: RunSteps, run_id: int, workspace: str) -> None:
+        """Write one run's steps, but for those that are here already as they should be."""
+        places = find_places(steps, lambda module, name: self._types.get((module, name), ""))
+        stored = [] if self._is_first else find_stored_steps(self._engine, run_id)
+        _number(places, {row.source_key: row.position for row in stored})
+        known = {row.source_key: tuple(row)[1:] for row in stored}
+        for place in places:
+            if known.get(place.key) == _compared(place, workspace):
+                self.writer.summary.steps.unchanged += 1
+            else:
+                texts, shift = self._read_texts(place), self._shift(steps.run_key)
+                self.writer.put_step(step_record(place, texts, run_id, workspace, shift))
+            self._done += 1
+            if self._done % REPORT_EVERY == 0 or self._done == self._total:
+                self._report("writing steps", self._done, self._total)
+
+    def _read_texts(self, place: Place) -> Texts:
+        if place.row is not None:
+            return texts_of_row(self._database.read_texts(place.row.rowid))
+        if place.line is None:
+            return Texts(place.command, "", "", None, None)
+        file = self._open_log(place.folder)
+        file.seek(place.line.offset)
+        command, output = read_output(file.read(place.line.length))
+        return Texts(command, output, place.line.error, None, None)
+
+    def _open_log(self, folder: int) -> BinaryIO:
+        if folder not in self._open_logs:
+            path = self._log_files[folder]
+            assert path is not None
+            # One at a time: a base may have more folders than a process may open files.
+            self._stack.close()
+            self._open_logs = {folder: self._stack.enter_context(path.open("rb"))}
+        return self._open_logs[folder]
+
+    def _write_orphans(self, orphans: Iterable[SourceRow]) -> None:
+        """Write the steps whose run the database does not have, under a run that says so."""
+        ordered = sorted(orphans, key=lambda row: (row.run_hint, row.completed_at or 0, row.rowid))
+        for hint, group in groupby(ordered, key=lambda row: row.run_hint):
+            rows = list(group)
+            first_seen = from_moment(min(row.started_at or row.completed_at or 0 for row in rows))
+            record = missing_run_record(hint, first_seen)
+            run_id = self.writer.put_runs([record])[record.source_key]
+            ended = [Ended(row, None) for row in rows]
+            self._write_steps(RunSteps(MISSING + hint, None, None, ended), run_id, "")
+
+    def _write_artifacts(
+        self, runs: Sequence[SourceRun], run_ids: dict[str, int], summary: ImportSummary
+    ) -> None:
+        by_id = {run.text("id"): run.key for run in runs}
+        records = []
+        for row in self._database.find_artifacts():
+            key = by_id.get(as_text(row.get("run_id")))
+            if key is None:
+                summary.kept_out["artifact of a run that is not in the database"] += 1
+            else:
+                records.append(artifact_record(row, run_ids[key], self._shift(key)))
+        self.writer.put_artifacts(records)
+
+    def _shift(self, run_key: str) -> timedelta:
+        return self._shifts.get(run_key, STILL)
+
+
+def _number(places: Sequence[Place], stored: dict[str, int]) -> None:
+    """Give each step its position; one that is here but not found any more keeps its own."""
+    found = {key for place in places for key in (place.key, place.place_key)}
+    kept = {position for key, position in stored.items() if key not in found}
+    position = 0
+    for place in places:
+        position += 1
+        while position in kept:
+            position += 1
+        place.position = position
+
+
+def _compared(place: Place, workspace: str) -> tuple[object, ...]:
+    return (
+        place.position,
+        place.status.value,
+        place.recovered.value,
+        place.module_name,
+        workspace,
+        place.duration_ms,
+    )
