@@ -1,5 +1,6 @@
 """Fixtures that all tests share; every test that takes `app` runs on both database engines."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -112,3 +113,14 @@ def api(app: Flask, token: str) -> FlaskClient:
     client = app.test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
     return client
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
+    """Fail where nothing may be skipped: in CI, a missing browser or database is a failure."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") and reporter and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        reporter.write_line("")
+        reporter.write_line("FAILED: tests were skipped, and CI is set.", red=True)
+    return (yield)

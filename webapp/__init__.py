@@ -6,7 +6,7 @@ from typing import Any
 from flask import Flask
 
 from . import api, auth, cli, database, errors, pages, rendering, security
-from .config import INSTANCE, PROJECT, Settings
+from .config import PROJECT, Settings
 from .extensions import csrf, db, htmx, login_manager, migrate
 
 
@@ -18,7 +18,7 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
     settings = settings or Settings.from_environ()
     app = Flask(
         __name__,
-        instance_path=str(INSTANCE),
+        instance_path=str(settings.instance),
         template_folder=str(PROJECT / "templates"),
         static_folder=str(PROJECT / "static"),
     )

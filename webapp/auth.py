@@ -10,6 +10,8 @@ from flask import Flask, Request, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy import delete, select
+from sqlalchemy.orm import joinedload
+from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
 from .errors import wants_json
@@ -21,8 +23,17 @@ TOKEN_PREFIX = "stepboard_"
 
 # What an anonymous request gets in to see; `test_conventions` holds the list.
 PUBLIC_ENDPOINTS = frozenset(
-    {"static", "pages.login", "api.login", "health.show_health", "health.show_readiness"}
+    {
+        "static",
+        "pages.login",
+        "api.login",
+        "health.show_health",
+        "health.show_readiness",
+        "health.show_server_info",
+    }
 )
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+HOW_TO_SEND = "'Authorization: Bearer TOKEN' or 'x-osm-api-key: TOKEN'"
 
 _hasher = PasswordHasher()
 # Compared against when there is no such user, so that both answers take equally long.
@@ -36,12 +47,34 @@ def hash_password(password: str) -> str:
 
 def find_user(username: str, password: str) -> User | None:
     """Return the active user with this name and password, if there is one."""
+    if "\0" in username:  # PostgreSQL cannot look for such a text.
+        return None
     user = db.session.execute(select(User).where(User.username == username)).scalar_one_or_none()
     try:
         _hasher.verify(user.password_hash if user else _NOBODY, password)
     except (VerifyMismatchError, InvalidHashError):
         return None
     return user if user and user.is_active else None
+
+
+def add_user(username: str, password: str) -> User:
+    """Add somebody who may sign in; the caller has looked that the name is free."""
+    user = User(username=username, password_hash=hash_password(password))
+    db.session.add(user)
+    db.session.commit()
+    return user
+
+
+def set_password(user: User, password: str) -> None:
+    """Give a user another password."""
+    user.password_hash = hash_password(password)
+    db.session.commit()
+
+
+def set_active(user: User, is_active: bool) -> None:
+    """Let a user in, or keep them out: their sessions and tokens count for nothing then."""
+    user.is_active = is_active
+    db.session.commit()
 
 
 def make_token(user: User, name: str, expires_at: datetime | None) -> str:
@@ -62,24 +95,27 @@ def revoke_token(token_id: int) -> None:
 
 def init_auth(app: Flask) -> None:
     """Refuse anonymous requests everywhere but at the public endpoints."""
+    login_manager.user_loader(_load_user)
+    login_manager.request_loader(_load_user_of_token)
     app.before_request(_require_user)
 
 
-@login_manager.user_loader
 def _load_user(user_id: str) -> User | None:
+    # A token that is sent decides alone: a bad one is not covered up by a session.
+    if _given_token(request):
+        return _load_user_of_token(request)
     user = db.session.get(User, int(user_id))
     return user if user and user.is_active else None
 
 
-@login_manager.request_loader
 def _load_user_of_token(request: Request) -> User | None:
-    header = request.headers.get("Authorization", "")
-    given = header[7:].strip() if header[:7].lower() == "bearer " else ""
-    given = given or request.headers.get("x-osm-api-key", "")
+    given = _given_token(request)
     if not given:
         return None
     token = db.session.execute(
-        select(Token).where(Token.token_hash == _hash_token(given))
+        select(Token)
+        .where(Token.token_hash == _hash_token(given))
+        .options(joinedload(Token.user, innerjoin=True))
     ).scalar_one_or_none()
     if token is None or (token.expires_at and token.expires_at <= utc_now()):
         return None
@@ -87,17 +123,37 @@ def _load_user_of_token(request: Request) -> User | None:
     return token.user if token.user.is_active else None
 
 
+def _given_token(request: Request) -> str:
+    header = request.headers.get("Authorization", "")
+    bearer = header[7:].strip() if header[:7].lower() == "bearer " else ""
+    return bearer or request.headers.get("x-osm-api-key", "").strip()
+
+
 def _require_user() -> ResponseReturnValue | None:
-    if request.endpoint in PUBLIC_ENDPOINTS or current_user.is_authenticated:
+    if request.endpoint in PUBLIC_ENDPOINTS:
         return None
-    return answer_anonymous()
+    if not current_user.is_authenticated:
+        return answer_anonymous()
+    # The API has no CSRF tokens, so a browser's session must not change anything there.
+    if wants_json() and request.method not in SAFE_METHODS and "token" not in g:
+        raise Unauthorized(
+            f"A session is not enough to change anything here; send {HOW_TO_SEND}.",
+            www_authenticate=token_challenge(),
+        )
+    return None
+
+
+def token_challenge() -> WWWAuthenticate:
+    """Return the header that says how scripts sign in."""
+    return WWWAuthenticate("bearer", {"realm": "Stepboard"})
 
 
 def answer_anonymous() -> ResponseReturnValue:
     """Send a browser to the login page, htmx too, and a script away with 401."""
     if wants_json():
+        wrong = "The token is unknown or has expired. " if _given_token(request) else ""
         raise Unauthorized(
-            "Send a valid token: 'Authorization: Bearer TOKEN' or 'x-osm-api-key: TOKEN'."
+            f"{wrong}Send a valid token: {HOW_TO_SEND}.", www_authenticate=token_challenge()
         )
     if request.headers.get("HX-Request") == "true":
         return "", 200, {"HX-Redirect": url_for("pages.login", next=_page_of_fragment())}

@@ -1,5 +1,6 @@
 """Set the database engine up, and tell whether the database fits this version."""
 
+from functools import cache
 from typing import Any
 
 from alembic.config import Config as AlembicConfig
@@ -7,8 +8,9 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask
 from flask_migrate import upgrade
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, event, inspect
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from .config import PROJECT, Settings
@@ -60,9 +62,7 @@ def _begin(connection: Connection) -> None:
 
 def find_versions() -> tuple[str | None, str | None]:
     """Return the revision that the database has and the one that this version needs."""
-    config = AlembicConfig()
-    config.set_main_option("script_location", str(PROJECT / "migrations"))
-    needed = ScriptDirectory.from_config(config).get_current_head()
+    needed = _scripts().get_current_head()
     with db.engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision(), needed
 
@@ -70,13 +70,42 @@ def find_versions() -> tuple[str | None, str | None]:
 def check_version() -> None:
     """Raise DatabaseVersionError, saying which command to run, unless the database fits."""
     found, needed = find_versions()
-    if found != needed:
+    if found == needed:
+        return
+    if found is not None and not _is_known(found):
         raise DatabaseVersionError(
-            f"The database is at revision {found or 'none'}, this version needs {needed}: "
-            "run 'flask db upgrade' (after a backup)."
+            f"The database is at revision {found}, which this version of Stepboard does not know: "
+            "a newer version made it. Install that version."
         )
+    raise DatabaseVersionError(
+        f"The database is at revision {found or 'none'}, this version needs {needed}: "
+        "run 'flask db upgrade' (after a backup)."
+    )
+
+
+def prepare_database() -> None:
+    """Make the tables in an empty database; raise DatabaseVersionError if one does not fit."""
+    if not inspect(db.engine).get_table_names():
+        upgrade_database()
+    check_version()
+
+
+def first_line_of(error: DBAPIError) -> str:
+    """Return the first line of what the database said, which never holds a password."""
+    return (str(error.orig).strip().splitlines() or ["no reason given"])[0]
 
 
 def upgrade_database() -> None:
     """Bring the database to the revision that this version needs."""
     upgrade()
+
+
+def _is_known(revision: str) -> bool:
+    return any(script.revision == revision for script in _scripts().walk_revisions())
+
+
+@cache
+def _scripts() -> ScriptDirectory:
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(PROJECT / "migrations").replace("%", "%%"))
+    return ScriptDirectory.from_config(config)

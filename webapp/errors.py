@@ -1,4 +1,4 @@
-"""Answer every error: a page, or JSON under /osm/api."""
+"""Answer every error: a page, or JSON for scripts."""
 
 from flask import Flask, current_app, render_template, request
 from flask.typing import ResponseReturnValue
@@ -6,7 +6,9 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from .api.json import json_response
 
-API_PREFIX = "/osm/api"
+# What scripts and machines ask for.
+JSON_PREFIXES = ("/osm/api", "/health", "/server-info")
+SENT_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate")
 
 
 def init_errors(app: Flask) -> None:
@@ -17,16 +19,14 @@ def init_errors(app: Flask) -> None:
 
 def wants_json() -> bool:
     """Tell whether the request is one of a script."""
-    return request.path == API_PREFIX or request.path.startswith(API_PREFIX + "/")
+    return f"{request.path}/".startswith(tuple(f"{prefix}/" for prefix in JSON_PREFIXES))
 
 
 def _show_http_error(error: HTTPException) -> ResponseReturnValue:
     if error.response is not None:
         return error.response
     code = error.code or 500
-    headers = {
-        name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")
-    }
+    headers = {name: value for name, value in error.get_headers() if name in SENT_HEADERS}
     if wants_json():
         response = json_response({"error": True, "message": error.description}, code)
         response.headers.update(headers)

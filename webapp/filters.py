@@ -16,6 +16,9 @@ from .models import RunStatus, StepStatus, StepType
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 10_000
 MAX_INTEGER = 2**63 - 1
+# Far more than a person asks for; the databases limit the size of a statement and of a LIKE.
+MAX_VALUES = 500
+MAX_CHARACTERS = 4_000
 PAGE_SIZES = (20, 50, 100, 500)
 NOT = "!"
 
@@ -47,12 +50,15 @@ class ArgsReader:
         self._args = args
 
     def refuse_unknown(self, known: Iterable[str]) -> None:
-        """Note every parameter that is not known."""
+        """Note every parameter that is not known, or is repeated beyond measure."""
         names = sorted(known)
+        allowed = f"allowed are {', '.join(names)}" if names else "none is allowed here"
         for name in self._args:
             if name not in names:
                 shown = name if len(name) <= 40 else name[:40] + "…"
-                self._refuse(shown, f"unknown parameter; allowed are {', '.join(names)}")
+                self._refuse(shown, f"unknown parameter; {allowed}")
+            elif len(self._args.getlist(name)) > MAX_VALUES:
+                self._refuse(name, f"must not be given more than {MAX_VALUES} times")
 
     def texts(self, name: str) -> tuple[str, ...]:
         """Return the distinct values of a parameter that may be repeated."""
@@ -62,6 +68,8 @@ class ArgsReader:
                 self._refuse(name, "must not be empty")
             elif "\0" in value:
                 self._refuse(name, "must not contain a NUL character")
+            elif len(value) > MAX_CHARACTERS:
+                self._refuse(name, f"must not be longer than {MAX_CHARACTERS} characters")
             else:
                 values.append(value)
         return tuple(dict.fromkeys(values))
@@ -111,9 +119,14 @@ class ArgsReader:
         number = self._number(name, self._values(name)[0])
         return default if number is None else number
 
+    def limit(self, default: int = DEFAULT_LIMIT) -> int:
+        """Return the limit; one above MAX_LIMIT means MAX_LIMIT, as documented."""
+        return min(self.integer("limit", default), MAX_LIMIT)
+
     def _values(self, name: str) -> list[str]:
         values = self._args.getlist(name)
-        return [value for value in values if value] if self._blank_is_absent else values
+        values = [value for value in values if value] if self._blank_is_absent else values
+        return values[:MAX_VALUES]
 
     def _number(self, name: str, value: str) -> int | None:
         if re.fullmatch("[0-9]{1,19}", value) and int(value) <= MAX_INTEGER:
@@ -140,6 +153,14 @@ class ListFilters:
     limit: int = DEFAULT_LIMIT
     default_sort: str = field(default="id", compare=False)
     errors: tuple[FilterError, ...] = field(default=(), compare=False)
+
+    @classmethod
+    def of_page(cls, args: MultiDict[str, str], default_limit: int = DEFAULT_LIMIT) -> Self:
+        """Read `offset` and `limit` where nothing else is allowed."""
+        reader = ArgsReader(args, blank_is_absent=False)
+        reader.refuse_unknown(("offset", "limit"))
+        offset, limit = reader.integer("offset", 0), reader.limit(default_limit)
+        return cls(offset=offset, limit=limit, errors=tuple(reader.errors))
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
@@ -225,7 +246,7 @@ class StepFilters(ListFilters):
             step_name=reader.text("step_name"),
             sort=reader.choice("sort", ("id", "-id"), default_sort),
             offset=reader.integer("offset", 0),
-            limit=min(reader.integer("limit", DEFAULT_LIMIT), MAX_LIMIT),
+            limit=reader.limit(),
             default_sort=default_sort,
         )
         return replace(filters, errors=tuple(reader.errors))
@@ -257,7 +278,7 @@ class RunFilters(ListFilters):
             workspace=reader.texts("workspace"),
             sort=reader.choice("sort", ("id", "-id"), cls.api_sort()),
             offset=reader.integer("offset", 0),
-            limit=min(reader.integer("limit", DEFAULT_LIMIT), MAX_LIMIT),
+            limit=reader.limit(),
             default_sort=cls.api_sort(),
         )
         return replace(filters, errors=tuple(reader.errors))

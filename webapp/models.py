@@ -81,28 +81,33 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Return `timestamptz` for PostgreSQL, SQLAlchemy's text of fixed width for SQLite."""
-        return dialect.type_descriptor(DateTime(timezone=dialect.name == "postgresql"))
+        """Return `timestamptz` for PostgreSQL, a text for SQLite."""
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(DateTime(timezone=True))
+        return dialect.type_descriptor(String(26))
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
         """Turn an aware time into what the engine keeps; a naive one is a mistake."""
         if value is None:
             return None
         if value.tzinfo is None:
             raise ValueError("a time must have a time zone")
         utc = value.astimezone(UTC)
-        return utc if dialect.name == "postgresql" else utc.replace(tzinfo=None)
+        if dialect.name == "postgresql":
+            return utc
+        return utc.replace(tzinfo=None).isoformat(" ", "microseconds")
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         """Give back an aware UTC time."""
         if value is None:
             return None
-        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+        time = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 # SQLite numbers rows by itself only for a column that is exactly INTEGER.
 BigId = BigInteger().with_variant(Integer, "sqlite")
-JsonData = JSON().with_variant(postgresql.JSONB(), "postgresql")
+JsonData = JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
 
 
 # Steps are counted by blocks of so many ids; block TOTAL_BLOCK holds the sums over all of them.
@@ -196,6 +201,10 @@ class Run(Base):
 
     source: Mapped[Source] = relationship()
 
+    def count_steps(self) -> int:
+        """Return how many steps of the run are stored, whatever their status."""
+        return sum(getattr(self, f"steps_{status}") for status in StepStatus)
+
 
 class Step(Base):
     """One step of a run.
@@ -212,12 +221,14 @@ class Step(Base):
         Index(None, "status", "id"),
         Index(None, "step_type", "id"),
         Index(None, "step_name", "id"),
+        # To walk ids and filter without touching the rows, which are wide.
+        Index(None, "id", "status", "step_type", "workspace"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
     run_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("runs.id"))
     status: Mapped[str] = mapped_column(String(20))
-    step_type: Mapped[str] = mapped_column(String(20))
+    step_type: Mapped[str] = mapped_column(Text)
     workspace: Mapped[str] = mapped_column(Text)
     step_name: Mapped[str] = mapped_column(Text)
     module_name: Mapped[str] = mapped_column(Text)
@@ -272,11 +283,23 @@ class StepCount(Base):
     """
 
     __tablename__ = "step_counts"
+    __table_args__ = (Index(None, "workspace", "block"),)
 
     block: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     workspace: Mapped[str] = mapped_column(Text, primary_key=True)
     status: Mapped[str] = mapped_column(String(20), primary_key=True)
-    step_type: Mapped[str] = mapped_column(String(20), primary_key=True)
+    step_type: Mapped[str] = mapped_column(Text, primary_key=True)
+    n: Mapped[int] = mapped_column(BigInteger)
+
+
+class BlockCount(Base):
+    """The same for all workspaces together; far fewer rows, so that lists read these."""
+
+    __tablename__ = "block_counts"
+
+    block: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    status: Mapped[str] = mapped_column(String(20), primary_key=True)
+    step_type: Mapped[str] = mapped_column(Text, primary_key=True)
     n: Mapped[int] = mapped_column(BigInteger)
 
 

@@ -45,11 +45,23 @@ def upgrade() -> None:
         sa.Column("block", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("workspace", sa.Text(), nullable=False),
         sa.Column("status", sa.String(length=20), nullable=False),
-        sa.Column("step_type", sa.String(length=20), nullable=False),
+        sa.Column("step_type", sa.Text(), nullable=False),
         sa.Column("n", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint(
             "block", "workspace", "status", "step_type", name=op.f("pk_step_counts")
         ),
+    )
+    with op.batch_alter_table("step_counts", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_step_counts_workspace_block"), ["workspace", "block"], unique=False
+        )
+    op.create_table(
+        "block_counts",
+        sa.Column("block", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("step_type", sa.Text(), nullable=False),
+        sa.Column("n", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("block", "status", "step_type", name=op.f("pk_block_counts")),
     )
     op.create_table(
         "users",
@@ -162,7 +174,7 @@ def upgrade() -> None:
         ),
         sa.Column("run_id", sa.BigInteger(), nullable=False),
         sa.Column("status", sa.String(length=20), nullable=False),
-        sa.Column("step_type", sa.String(length=20), nullable=False),
+        sa.Column("step_type", sa.Text(), nullable=False),
         sa.Column("workspace", sa.Text(), nullable=False),
         sa.Column("step_name", sa.Text(), nullable=False),
         sa.Column("module_name", sa.Text(), nullable=False),
@@ -192,6 +204,11 @@ def upgrade() -> None:
         sa.UniqueConstraint("source_id", "source_key", name=op.f("uq_steps_source_id_source_key")),
     )
     with op.batch_alter_table("steps", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_steps_id_status_step_type_workspace"),
+            ["id", "status", "step_type", "workspace"],
+            unique=False,
+        )
         batch_op.create_index(batch_op.f("ix_steps_run_id_id"), ["run_id", "id"], unique=False)
         batch_op.create_index(batch_op.f("ix_steps_status_id"), ["status", "id"], unique=False)
         batch_op.create_index(
@@ -213,6 +230,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_steps_step_name_id"))
         batch_op.drop_index(batch_op.f("ix_steps_status_id"))
         batch_op.drop_index(batch_op.f("ix_steps_run_id_id"))
+        batch_op.drop_index(batch_op.f("ix_steps_id_status_step_type_workspace"))
 
     op.drop_table("steps")
     with op.batch_alter_table("artifacts", schema=None) as batch_op:
@@ -229,6 +247,9 @@ def downgrade() -> None:
 
     op.drop_table("runs")
     op.drop_table("users")
+    op.drop_table("block_counts")
+    with op.batch_alter_table("step_counts", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_step_counts_workspace_block"))
     op.drop_table("step_counts")
     op.drop_table("sources")
     op.drop_table("counters")

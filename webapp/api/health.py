@@ -1,5 +1,50 @@
-"""Tell whether the server lives and is ready; no login needed."""
+"""Tell whether the server lives and is ready, and what it is; no login needed."""
 
-from flask import Blueprint
+from flask import Blueprint, Response, current_app
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import ServiceUnavailable
+
+from ..config import VERSION
+from ..database import DatabaseVersionError, check_version
+from ..filters import DEFAULT_LIMIT, MAX_LIMIT
+from ..models import RunStatus, StepStatus, StepType
+from .json import json_response
 
 bp = Blueprint("health", __name__)
+
+
+@bp.get("/health")
+def show_health() -> Response:
+    """Say that the server answers; the database is not looked at."""
+    return json_response({"status": "ok"})
+
+
+@bp.get("/health/ready")
+def show_readiness() -> Response:
+    """Say whether the database answers and fits this version: 200, or 503 and what is wrong."""
+    try:
+        check_version()
+    except DatabaseVersionError as error:
+        raise ServiceUnavailable(str(error)) from error
+    except SQLAlchemyError as error:
+        # The error itself may tell where the database is; that is for the log only.
+        current_app.logger.error("the database does not answer: %s", error)
+        raise ServiceUnavailable("The database does not answer; the server's log says why.") from (
+            error
+        )
+    return json_response({"status": "ready"})
+
+
+@bp.get("/server-info")
+def show_server_info() -> Response:
+    """Say what this server is and what its API takes."""
+    return json_response(
+        {
+            "name": "Stepboard",
+            "version": VERSION,
+            "api": {"path": "/osm/api", "default_limit": DEFAULT_LIMIT, "max_limit": MAX_LIMIT},
+            "step_statuses": list(StepStatus),
+            "step_types": list(StepType),
+            "run_statuses": list(RunStatus),
+        }
+    )

@@ -9,6 +9,7 @@ from flask import Response
 # RFC 3339 with Z; microseconds only where there are some.
 _OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
 
+# The documented step; nothing may be added to it.
 STEP_KEYS = (
     "id",
     "run_id",
@@ -24,6 +25,52 @@ STEP_KEYS = (
     "created_at",
     "updated_at",
 )
+# What follows in the lists of our own, after the `run_uuid`.
+STEP_MORE_KEYS = ("workspace", "module_name", "position", "recovered", "exports")
+# What only a single step has besides.
+STEP_DETAIL_KEYS = ("source_key", "output_bytes", "output_lines")
+RUN_KEYS = (
+    "id",
+    "run_uuid",
+    "workflow_name",
+    "workflow_kind",
+    "target",
+    "workspace",
+    "status",
+    "error",
+    "trigger_type",
+    "trigger_name",
+    "run_group_id",
+    "run_priority",
+    "run_mode",
+    "params",
+    "total_steps",
+    "completed_steps",
+    "steps_pending",
+    "steps_running",
+    "steps_completed",
+    "steps_failed",
+    "steps_skipped",
+    "started_at",
+    "completed_at",
+    "created_at",
+    "updated_at",
+    "source_key",
+)
+ARTIFACT_KEYS = (
+    "id",
+    "run_id",
+    "workspace",
+    "name",
+    "artifact_path",
+    "artifact_type",
+    "content_type",
+    "size_bytes",
+    "line_count",
+    "optional",
+    "description",
+    "created_at",
+)
 
 
 def json_response(value: Any, status: int = 200) -> Response:
@@ -32,13 +79,26 @@ def json_response(value: Any, status: int = 200) -> Response:
     return Response(body, status=status, mimetype="application/json")
 
 
+def row_to_dict(row: Any, keys: Iterable[str]) -> dict[str, Any]:
+    """Return a row as an object of exactly these keys, in this order."""
+    return {key: getattr(row, key) for key in keys}
+
+
 def rows_to_dicts(rows: Iterable[Any], keys: Iterable[str]) -> list[dict[str, Any]]:
     """Return the rows as objects of exactly these keys, in this order."""
     names = tuple(keys)
-    return [{name: getattr(row, name) for name in names} for row in rows]
+    return [row_to_dict(row, names) for row in rows]
 
 
-def list_response(data: list[dict[str, Any]], total: int, offset: int, limit: int) -> Response:
+def full_step_to_dict(
+    step: Any, run_uuid: str, more_keys: Iterable[str] = STEP_MORE_KEYS
+) -> dict[str, Any]:
+    """Return a step with the documented keys first and ours after them."""
+    documented = row_to_dict(step, STEP_KEYS)
+    return {**documented, "run_uuid": run_uuid, **row_to_dict(step, more_keys)}
+
+
+def list_response(data: list[Any], total: int, offset: int, limit: int) -> Response:
     """Return one page of a list as documented."""
     pagination = {"total": total, "offset": offset, "limit": limit}
     return json_response({"data": data, "pagination": pagination})

@@ -1,1 +1,43 @@
-"""API of sessions."""
+"""Give scripts a token for a name and a password, and take it back."""
+
+import orjson
+from flask import Response, g, request
+from werkzeug.exceptions import BadRequest, Unauthorized
+
+from ..auth import API_LOGIN_LASTS, find_user, make_token, revoke_token, token_challenge
+from ..models import utc_now
+from . import bp
+from .arguments import refuse_parameters
+from .json import json_response
+
+
+@bp.post("/login")
+def login() -> Response:
+    """Make a token of one day for a username and a password."""
+    refuse_parameters()
+    user = find_user(*_read_credentials())
+    if user is None:
+        raise Unauthorized("The username or the password is wrong.", None, token_challenge())
+    expires_at = utc_now() + API_LOGIN_LASTS
+    return json_response({"token": make_token(user, "API login", expires_at)})
+
+
+@bp.post("/logout")
+def logout() -> Response:
+    """Make the token that was sent useless."""
+    refuse_parameters()
+    revoke_token(g.token.id)
+    return json_response({"status": "ok"})
+
+
+def _read_credentials() -> tuple[str, str]:
+    """Return the two texts of the body; its media type does not matter, as curl's -d sets none."""
+    try:
+        body = orjson.loads(request.get_data())
+    except orjson.JSONDecodeError:
+        body = None
+    fields = body if isinstance(body, dict) else {}
+    username, password = fields.get("username"), fields.get("password")
+    if not isinstance(username, str) or not isinstance(password, str):
+        raise BadRequest('The body must be a JSON object with the texts "username" and "password".')
+    return username, password

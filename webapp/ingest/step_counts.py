@@ -43,7 +43,7 @@ class StepCountDeltas:
                 if run_status == status and n
             ]
             if rows:
-                statement = update(Run).where(Run.id == bindparam("of_run"))
+                statement = update(table_of(Run)).where(table_of(Run).c.id == bindparam("of_run"))
                 connection.execute(
                     statement.values({column.name: column + bindparam("delta")}), rows
                 )

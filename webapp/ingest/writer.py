@@ -6,12 +6,13 @@ that writing the same twice changes nothing. The kept counts change in the same 
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from ..filters import MAX_INTEGER
 from ..models import Artifact, Base, Counter, Run, Step, table_of
 from .records import ArtifactRecord, RunRecord, StepRecord, Tally, WriterSummary
 from .step_counts import StepCountDeltas
@@ -55,18 +56,33 @@ class Writer:
 
     def put_runs(self, records: Iterable[RunRecord]) -> dict[str, int]:
         """Add or update runs in one transaction; return their ids by source key."""
+        values = [_storable(record) for record in records]
+        wanted = [one.pop("wanted_id") for one in values]
         with self._transaction() as connection:
-            return {record.source_key: self._put_run(connection, record) for record in records}
+            old = self._find_by_keys(connection, Run, [one["source_key"] for one in values])
+            ids = _RunIds(connection, wanted)
+            added = []
+            for one, wanted_id in zip(values, wanted, strict=True):
+                if one["source_key"] in old:
+                    self._update(connection, Run, old[one["source_key"]], one, self.summary.runs)
+                else:
+                    added.append({"id": ids.take(wanted_id), "source_id": self._source_id, **one})
+            self._insert(connection, Run, added, self.summary.runs)
+        return {one["source_key"]: one["id"] for one in (*added, *old.values())}
 
     def put_artifacts(self, records: Iterable[ArtifactRecord]) -> None:
         """Add or update artifacts in one transaction."""
+        values = [_storable(record) for record in records]
         with self._transaction() as connection:
-            for record in records:
-                values = _storable(asdict(record))
-                old = self._find_by_key(connection, Artifact, record.source_key)
-                if old is None:
-                    connection.execute(insert(Artifact).values(source_id=self._source_id, **values))
-                self._update(connection, Artifact, old, values, self.summary.artifacts)
+            old = self._find_by_keys(connection, Artifact, [one["source_key"] for one in values])
+            added = []
+            for one in values:
+                if one["source_key"] in old:
+                    found = old[one["source_key"]]
+                    self._update(connection, Artifact, found, one, self.summary.artifacts)
+                else:
+                    added.append({"source_id": self._source_id, **one})
+            self._insert(connection, Artifact, added, self.summary.artifacts)
 
     def put_step(self, record: StepRecord) -> None:
         """Take a step; it is written when a batch is full.
@@ -93,36 +109,35 @@ class Writer:
                 connection.execute(select(func.pg_advisory_xact_lock(ADVISORY_LOCK)))
             yield connection
 
-    def _put_run(self, connection: Connection, record: RunRecord) -> int:
-        values = _storable(asdict(record))
-        wanted_id = values.pop("wanted_id")
-        old = self._find_by_key(connection, Run, record.source_key)
-        run_id = old["id"] if old else _free_run_id(connection, wanted_id)
-        if old is None:
-            connection.execute(insert(Run).values(id=run_id, source_id=self._source_id, **values))
-        self._update(connection, Run, old, values, self.summary.runs)
-        return int(run_id)
-
-    def _find_by_key(
-        self, connection: Connection, model: type[Run | Artifact], source_key: str
-    ) -> Values | None:
+    def _find_by_keys(
+        self, connection: Connection, model: type[Run | Artifact], keys: Sequence[str]
+    ) -> dict[str, Values]:
+        """Return the rows that the source has already, by their key."""
         table = table_of(model)
-        found = connection.execute(
-            select(table).where(
-                table.c.source_id == self._source_id, table.c.source_key == source_key
-            )
-        ).one_or_none()
-        return dict(found._mapping) if found else None
+        mine = select(table).where(table.c.source_id == self._source_id)
+        found: dict[str, Values] = {}
+        for start in range(0, len(keys), KEYS_PER_QUERY):
+            some = table.c.source_key.in_(keys[start : start + KEYS_PER_QUERY])
+            for row in connection.execute(mine.where(some)):
+                found[row.source_key] = dict(row._mapping)
+        return found
+
+    @staticmethod
+    def _insert(
+        connection: Connection, model: type[Base], rows: Sequence[Values], tally: Tally
+    ) -> None:
+        tally.added += len(rows)
+        if rows:
+            connection.execute(insert(table_of(model)), rows)
 
     @staticmethod
     def _update(
-        connection: Connection, model: type[Base], old: Values | None, values: Values, tally: Tally
+        connection: Connection, model: type[Base], old: Values, values: Values, tally: Tally
     ) -> None:
         """Write the values that differ from the old row, and count what that was."""
         table = table_of(model)
-        if old is None:
-            tally.added += 1
-        elif changes := {name: value for name, value in values.items() if old[name] != value}:
+        changes = {name: value for name, value in values.items() if old[name] != value}
+        if changes:
             connection.execute(update(table).where(table.c.id == old["id"]).values(changes))
             tally.changed += 1
         else:
@@ -196,17 +211,27 @@ class Writer:
         return self._alone_at is not None
 
 
-def _storable(values: Values) -> Values:
-    return {name: storable_json(value) for name, value in values.items()}
+class _RunIds:
+    """Give out numbers for runs: the source's own where it is free, else the next."""
+
+    def __init__(self, connection: Connection, wanted: Sequence[int | None]) -> None:
+        numbers = [number for number in wanted if number]
+        self._last = connection.execute(select(func.max(Run.id))).scalar() or 0
+        self._taken: set[int] = set()
+        for start in range(0, len(numbers), KEYS_PER_QUERY):
+            some = select(Run.id).where(Run.id.in_(numbers[start : start + KEYS_PER_QUERY]))
+            self._taken.update(connection.execute(some).scalars())
+
+    def take(self, wanted: int | None) -> int:
+        is_free = wanted is not None and 0 < wanted <= MAX_INTEGER and wanted not in self._taken
+        number = wanted if is_free and wanted is not None else self._last + 1
+        self._taken.add(number)
+        self._last = max(self._last, number)
+        return number
 
 
-def _free_run_id(connection: Connection, wanted_id: int | None) -> int:
-    """Return the source's own number when it is free here, else the next one."""
-    if wanted_id is not None and wanted_id > 0:
-        taken = connection.execute(select(Run.id).where(Run.id == wanted_id)).first()
-        if taken is None:
-            return wanted_id
-    return (connection.execute(select(func.max(Run.id))).scalar() or 0) + 1
+def _storable(record: RunRecord | ArtifactRecord) -> Values:
+    return {one.name: storable_json(getattr(record, one.name)) for one in fields(record)}
 
 
 def _last_step_id(connection: Connection) -> int:

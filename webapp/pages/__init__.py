@@ -4,4 +4,4 @@ from flask import Blueprint
 
 bp = Blueprint("pages", __name__)
 
-from . import runs, sessions, steps  # noqa: E402, F401 - they add the routes
+from . import overview, run_details, runs, sessions, step_details, steps  # noqa: E402, F401

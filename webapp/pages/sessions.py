@@ -1,1 +1,41 @@
-"""Pages of sessions."""
+"""Log people in and out."""
+
+from flask import redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user, login_user, logout_user
+
+from ..auth import find_user, is_own_path
+from . import bp
+
+
+@bp.route("/login", methods=["GET", "POST"])
+def login() -> ResponseReturnValue:
+    """Show the form; sign in who knows a password, and lead to where they wanted to go."""
+    if current_user.is_authenticated:
+        return redirect(_wanted_path())
+    if request.method == "GET":
+        return render_template("sessions/login.html", next=_wanted_path(), username="")
+    username = request.form.get("username", "").strip()
+    user = find_user(username, request.form.get("password", ""))
+    if user is None:
+        return render_template(
+            "sessions/login.html", next=_wanted_path(), username=username, is_refused=True
+        )
+    # A session from before the login must be worth nothing after it.
+    session.clear()
+    session.permanent = True
+    login_user(user)
+    return redirect(_wanted_path())
+
+
+@bp.post("/logout")
+def logout() -> ResponseReturnValue:
+    """End the session."""
+    logout_user()
+    session.clear()
+    return redirect(url_for("pages.login"))
+
+
+def _wanted_path() -> str:
+    path = request.values.get("next", "")
+    return path if is_own_path(path) else url_for("pages.show_overview")

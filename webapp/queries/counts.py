@@ -6,11 +6,13 @@ from sqlalchemy import ColumnElement, Select, func, select
 
 from ..extensions import db
 from ..filters import RunFilters, StepFilters
-from ..models import BLOCK_SIZE, TOTAL_BLOCK, Run, StepCount
+from ..models import BLOCK_SIZE, TOTAL_BLOCK, BlockCount, Run, StepCount, table_of
 from .conditions import Column, any_of, chosen
 
 # Where an exact total is dear, a page counts this far and then says "10,000+".
 COUNTED = 10_000
+
+Counts = type[StepCount] | type[BlockCount]
 
 
 class Total(NamedTuple):
@@ -34,33 +36,38 @@ class Span(NamedTuple):
 
 def count_by_kept_counts(filters: StepFilters) -> int:
     """Count the steps that workspace, status and type let through, from the kept counts."""
-    statement = select(func.coalesce(func.sum(StepCount.n), 0)).where(
-        StepCount.block == TOTAL_BLOCK, *_conditions(filters)
+    counts = _counts_for(filters)
+    statement = select(func.coalesce(func.sum(counts.n), 0)).where(
+        counts.block == TOTAL_BLOCK, *_conditions(counts, filters)
     )
     return int(db.session.execute(statement).scalar_one())
 
 
 def count_by_value(column: Column, filters: StepFilters | None = None) -> dict[str, int]:
     """Count steps by the values of one of the counted columns, under other filters."""
+    filters = filters or StepFilters()
+    counts = StepCount if column.key == StepCount.workspace.key else _counts_for(filters)
+    value = table_of(counts).c[column.key]
     statement = (
-        select(column, func.sum(StepCount.n))
-        .where(StepCount.block == TOTAL_BLOCK, *_conditions(filters or StepFilters()))
-        .group_by(column)
-        .having(func.sum(StepCount.n) > 0)
-        .order_by(column)
+        select(value, func.sum(counts.n))
+        .where(counts.block == TOTAL_BLOCK, *_conditions(counts, filters))
+        .group_by(value)
+        .having(func.sum(counts.n) > 0)
+        .order_by(value)
     )
-    return {value: int(n) for value, n in db.session.execute(statement)}
+    return {name: int(n) for name, n in db.session.execute(statement)}
 
 
 def find_span(filters: StepFilters) -> Span | None:
     """Find the blocks of ids that hold the page of the filters; None when there is no such row."""
     descending = filters.sort == "-id"
+    counts = _counts_for(filters)
     statement = (
-        select(StepCount.block, func.sum(StepCount.n))
-        .where(StepCount.block > TOTAL_BLOCK, *_conditions(filters))
-        .group_by(StepCount.block)
-        .having(func.sum(StepCount.n) > 0)
-        .order_by(StepCount.block.desc() if descending else StepCount.block)
+        select(counts.block, func.sum(counts.n))
+        .where(counts.block > TOTAL_BLOCK, *_conditions(counts, filters))
+        .group_by(counts.block)
+        .having(func.sum(counts.n) > 0)
+        .order_by(counts.block.desc() if descending else counts.block)
     )
     before = 0
     blocks: list[int] = []
@@ -101,11 +108,16 @@ def run_conditions(filters: RunFilters) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _conditions(filters: StepFilters) -> list[ColumnElement[bool]]:
+def _counts_for(filters: StepFilters) -> Counts:
+    """Return the smaller table of counts where no workspace is asked for."""
+    return StepCount if filters.workspace else BlockCount
+
+
+def _conditions(counts: Counts, filters: StepFilters) -> list[ColumnElement[bool]]:
     conditions = []
     if filters.workspace:
         conditions.append(any_of(StepCount.workspace, filters.workspace))
-    for column in (StepCount.status, StepCount.step_type):
+    for column in (counts.status, counts.step_type):
         if values := getattr(filters, column.key):
             conditions.append(chosen(column, values))
     return conditions

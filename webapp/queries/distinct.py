@@ -24,7 +24,13 @@ def find_distinct(column: Column, contains: str = "") -> list[str]:
 
 def find_workspace_names() -> list[str]:
     """Return the names of the workspaces that runs have, sorted."""
-    return [name for name in find_distinct(Run.workspace) if name]
+    # Sorted here, since PostgreSQL's order depends on its locale.
+    return sorted(name for name in find_distinct(Run.workspace) if name)
+
+
+def find_workflow_names() -> list[str]:
+    """Return the names of the workflows that have run, sorted."""
+    return sorted(name for name in find_distinct(Run.workflow_name) if name)
 
 
 def find_step_names(contains: str) -> list[str]:

@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, select
+from sqlalchemy.orm import defer, joinedload
+from werkzeug.exceptions import NotFound
 
 from ..extensions import db
-from ..filters import NOT, StepFilters
+from ..filters import MAX_INTEGER, NOT, StepFilters
 from ..models import Run, Step
 from .conditions import Column, any_of, chosen, unindexed
 from .counts import Total, count_by_kept_counts, count_up_to, find_span
@@ -54,6 +56,15 @@ API_COLUMNS: tuple[Column, ...] = (
     Step.created_at,
     Step.updated_at,
 )
+# What the API tells besides, in lists of our own.
+FULL_COLUMNS: tuple[Column, ...] = (
+    *API_COLUMNS,
+    Step.workspace,
+    Step.module_name,
+    Step.position,
+    Step.recovered,
+    Step.exports,
+)
 # A value of no more rows than this is looked up through its index.
 RARE = 2_000
 # More names than this are compared by their text, not listed in the statement.
@@ -71,7 +82,7 @@ class Plan:
 
 def find_steps(filters: StepFilters, columns: Sequence[Column]) -> Sequence[Row[Any]]:
     """Return these columns of one page of steps, in the order of the filters."""
-    plan = _plan(filters)
+    plan = plan_steps(filters)
     conditions, offset = plan.conditions, filters.offset
     if plan.is_empty or filters.limit == 0:
         return []
@@ -81,14 +92,15 @@ def find_steps(filters: StepFilters, columns: Sequence[Column]) -> Sequence[Row[
             return []
         conditions = [*conditions, Step.id >= span.first_id, Step.id < span.end_id]
         offset = span.skip
+    order = Step.id.desc() if filters.sort == "-id" else Step.id
+    # The ids first: an index alone finds them, so that no skipped row is read.
+    ids = select(Step.id).where(*conditions).order_by(order).limit(filters.limit).offset(offset)
     statement = (
         select(*columns)
         .select_from(Step)
         .outerjoin(Run, Run.id == Step.run_id)
-        .where(*conditions)
-        .order_by(Step.id.desc() if filters.sort == "-id" else Step.id)
-        .limit(filters.limit)
-        .offset(offset)
+        .where(Step.id.in_(ids))
+        .order_by(order)
     )
     return db.session.execute(statement).all()
 
@@ -101,14 +113,15 @@ def count_steps(filters: StepFilters, exact: bool = False) -> Total:
     """
     if not (filters.run_id or filters.run_uuid or filters.step_name):
         return Total(count_by_kept_counts(filters))
-    plan = _plan(filters)
+    plan = plan_steps(filters)
     if plan.is_empty:
         return Total(0)
     is_exact = exact or not filters.step_name
     return count_up_to(select(Step.id).where(*plan.conditions), is_exact)
 
 
-def _plan(filters: StepFilters) -> Plan:
+def plan_steps(filters: StepFilters) -> Plan:
+    """Decide how to look the steps of the filters up."""
     run_ids = _find_run_ids(filters)
     names = find_step_names(filters.step_name) if filters.step_name else []
     if (filters.run_uuid and not run_ids) or (filters.step_name and not names):
@@ -176,4 +189,8 @@ def _find_rare_column(filters: StepFilters) -> Column | None:
 
 def get_step(step_id: int) -> Step:
     """Return one step with its run, or answer 404; its output is read when it is touched."""
-    return db.get_or_404(Step, step_id, description=f"There is no step {step_id}.")
+    options = (defer(Step.output), joinedload(Step.run))
+    step = db.session.get(Step, step_id, options=options) if step_id <= MAX_INTEGER else None
+    if step is None:
+        raise NotFound(f"There is no step {str(step_id)[:60]}.")
+    return step

@@ -64,6 +64,7 @@ class SourceDatabase:
                 raise SourceError(f"This database is not Osmedeus's: it has no table {table}.")
         for table in TABLES:
             self._check(table)
+        self._texts = self._select("step_results", _TEXT_COLUMNS) + " WHERE rowid = ?"
 
     def find_runs(self) -> list[SourceRun]:
         """Return all runs, oldest first."""
@@ -85,33 +86,45 @@ class SourceDatabase:
         """Return what matching needs of every step, in the order in which they were written."""
         known = {run.key for run in runs}
         by_id = {as_text(run.columns.get("id")): run.key for run in runs}
-        statement = self._select("step_results", _ROW_COLUMNS)
+        cursor = self._connection.cursor()
+        # Plain tuples: this is read of every step there is.
+        cursor.row_factory = None
         rows = []
-        for row in self._connection.execute(statement + " ORDER BY rowid"):
-            run_uuid, run_id = as_text(row["run_uuid"]), as_text(row["run_id"])
+        for (
+            rowid,
+            key,
+            run_id,
+            run_uuid,
+            name,
+            step_type,
+            status,
+            ms,
+            began,
+            ended,
+            command,
+        ) in cursor.execute(self._select("step_results", _ROW_COLUMNS) + " ORDER BY rowid"):
+            run_id, run_uuid, name = as_text(run_id), as_text(run_uuid), as_text(name)
             found = (run_uuid if run_uuid in known else None) if run_uuid else by_id.get(run_id)
-            name, command = as_text(row["step_name"]), as_text(row["command"])
             rows.append(
                 SourceRow(
-                    rowid=row["rowid"],
-                    key=as_text(row["id"]),
+                    rowid=rowid,
+                    key=as_text(key),
                     run_key=found,
                     run_hint=run_uuid or run_id,
                     name=name,
-                    step_type=as_text(row["step_type"]),
-                    status=as_text(row["status"]),
-                    duration_ms=as_number(row["duration_ms"]),
-                    digest=hash((name, command)),
-                    started_at=to_moment(parse_time(row["started_at"])),
-                    completed_at=to_moment(parse_time(row["completed_at"])),
+                    step_type=as_text(step_type),
+                    status=as_text(status),
+                    duration_ms=as_number(ms),
+                    digest=hash((name, as_text(command))),
+                    started_at=to_moment(parse_time(began)),
+                    completed_at=to_moment(parse_time(ended)),
                 )
             )
         return rows
 
     def read_texts(self, rowid: int) -> sqlite3.Row | None:
         """Return (command, output, error_message, exports, created_at) of one row, whole."""
-        statement = self._select("step_results", _TEXT_COLUMNS) + " WHERE rowid = ?"
-        row: sqlite3.Row | None = self._connection.execute(statement, (rowid,)).fetchone()
+        row: sqlite3.Row | None = self._connection.execute(self._texts, (rowid,)).fetchone()
         return row
 
     def find_artifacts(self) -> Iterator[dict[str, Any]]:
@@ -155,6 +168,8 @@ _TEXT_COLUMNS = ("command", "output", "error_message", "exports", "created_at")
 
 def as_text(value: object) -> str:
     """Return a column's value as text; NULL is empty, bytes that are no UTF-8 become U+FFFD."""
+    if isinstance(value, str):
+        return value
     if value is None:
         return ""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

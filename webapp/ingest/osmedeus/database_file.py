@@ -12,6 +12,7 @@ import struct
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -22,6 +23,7 @@ MAGIC = b"SQLite format 3\0"
 READ_VERSION_OFFSET = 19
 WAL_VERSION = 2
 BUSY_SECONDS = 5.0
+LOCKED = "{} is locked by another program; try again when it has ended."
 COPY_TRIES = 5
 # The bytes that SQLite locks, from its file format: every reader holds a lock on these.
 SHARED_FIRST, SHARED_SIZE = 0x40000002, 510
@@ -44,7 +46,7 @@ def explain(database: Path, error: sqlite3.Error) -> str:
     """Return one line for the person asking that says what is wrong with a database."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return f"{database} is locked by another program; try again when it has ended."
+        return LOCKED.format(database)
     if code == sqlite3.SQLITE_NOTADB:
         return f"{database} is not a SQLite database, or its first page is damaged."
     return f"{database} is damaged or cut off ({error}); nothing was imported."
@@ -70,6 +72,8 @@ def _reachable(database: Path) -> Iterator[str]:
         wal, shared = _beside(database, "-wal"), _beside(database, "-shm")
         has_wal = wal.exists() and wal.stat().st_size > 0
         uri += "&readonly_shm=1" if has_wal or shared.exists() else "&immutable=1"
+        if "immutable" in uri and _is_locked(database):
+            raise SourceError(LOCKED.format(database))
     elif _beside(database, "-journal").exists():
         # A transaction that never ended: only a copy can be rolled back.
         uri = ""
@@ -104,7 +108,7 @@ def _connect(uri: str) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
     connection.row_factory = sqlite3.Row
     # What is no UTF-8 must not end an import.
-    connection.text_factory = lambda data: data.decode("utf-8", "replace")
+    connection.text_factory = partial(str, encoding="utf-8", errors="replace")
     return connection
 
 
@@ -113,7 +117,7 @@ def _copied(database: Path, folder: Path) -> Path:
     copy = folder / "copy.sqlite"
     for _ in range(COPY_TRIES):
         if _is_locked(database):
-            break
+            raise SourceError(LOCKED.format(database))
         before = _stamps(database)
         for suffix in ("", "-wal", "-journal"):
             part = _beside(database, suffix)

@@ -13,6 +13,7 @@ import orjson
 from .times import SECOND, parse_elapsed, parse_time, to_moment
 
 LINE_START = b'{"level":'
+LONGEST_SECONDS = 10 * 366 * 86_400
 
 
 @dataclass(slots=True)
@@ -155,17 +156,15 @@ class _Reader:
                 closing = ModuleClosing(at, _number(fields, "total_steps"), elapsed)
                 self.log.events.append(closing)
             case "Flow execution completed":
-                seconds = fields.get("duration")
-                elapsed = float(seconds) if isinstance(seconds, (int, float)) else None
-                self.log.events.append(FlowClosing(at, elapsed))
+                took = _microseconds(fields.get("duration"))
+                self.log.events.append(FlowClosing(at, None if took is None else took / SECOND))
                 self._announced.clear()
 
     def _read_step(
         self, fields: dict[str, Any], at: int, offset: int, line: bytes, failed: bool
     ) -> None:
-        if "step_name" not in fields or "command" not in fields:
+        if not isinstance(fields.get("step_name"), str) or "command" not in fields:
             return
-        seconds = fields.get("duration")
         name, command = _text(fields, "step_name"), _text(fields, "command")
         self.log.events.append(
             StepLine(
@@ -176,7 +175,7 @@ class _Reader:
                 step_type=_text(fields, "step_type"),
                 failed=failed,
                 command=command,
-                duration_us=round(seconds * SECOND) if isinstance(seconds, (int, float)) else None,
+                duration_us=_microseconds(fields.get("duration")),
                 error=_text(fields, "error"),
                 digest=hash((name, command)),
             )
@@ -246,3 +245,10 @@ def _text(fields: dict[str, Any], name: str) -> str:
 def _number(fields: dict[str, Any], name: str) -> int:
     value = fields.get(name)
     return value if isinstance(value, int) else 0
+
+
+def _microseconds(seconds: object) -> int | None:
+    """Return a duration; None for what is none, or longer than any run."""
+    if not isinstance(seconds, (int, float)) or not 0 <= seconds < LONGEST_SECONDS:
+        return None
+    return round(seconds * SECOND)

@@ -1,6 +1,8 @@
 """Import a base: its rows, and from its logs the steps that the database does not have."""
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -51,7 +53,7 @@ def import_base(
     Rules: the mapping of a base described in docs/import.md.
     """
     base = find_base(path, workspaces)
-    with opened(base.database) as connection:
+    with _without_collector(), opened(base.database) as connection:
         database = SourceDatabase(connection)
         run = _Import(base, database, find_shifts, report)
         run.read()
@@ -166,6 +168,22 @@ class _Import:
                 "No workspaces were found: failed and lost steps stand only in their logs. "
                 "Say where they are with --workspaces PATH."
             )
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Pause the search for cyclic garbage.
+
+    What is read of a base is a great many small objects without cycles, which it would walk
+    through again and again: a fifth of the time of an import.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _is_crowded(last: Candidate, candidates: list[Candidate]) -> bool:

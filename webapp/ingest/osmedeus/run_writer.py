@@ -88,7 +88,10 @@ class RunWriter:
         stored = [] if self._is_first else find_stored_steps(self._engine, run_id)
         _number(places, {row.source_key: row.position for row in stored})
         known = {row.source_key: tuple(row)[1:] for row in stored}
+        # Only the logs tell the modules; a log that is gone takes nothing away.
+        modules = {row.source_key: row.module_name for row in stored}
         for place in places:
+            place.module_name = place.module_name or modules.get(place.key, "")
             if known.get(place.key) == _compared(place, workspace):
                 self.writer.summary.steps.unchanged += 1
             else:

@@ -1,0 +1,141 @@
+"""Run Stepboard on this machine: `python app.py` makes the embedded database and serves it."""
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from flask import Flask
+from flask.cli import load_dotenv
+
+from webapp.bootstrap import (
+    StartError,
+    check_port,
+    close,
+    make_first_user,
+    make_local_app,
+    prepare,
+)
+from webapp.cli.imports import print_summary, progress_report
+from webapp.ingest.demo import import_demo
+from webapp.ingest.errors import SourceError
+from webapp.ingest.osmedeus.importer import import_base
+
+
+def create_app() -> Flask:
+    """Make the application for the `flask` commands; .flaskenv names this file for them."""
+    try:
+        return make_local_app()
+    except StartError as error:
+        sys.exit(f"Error: {error}")
+
+
+def main() -> None:
+    """Make everything ready, then serve until Ctrl-C or SIGTERM."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    arguments = parse_arguments()
+    load_dotenv()
+    try:
+        check_port(arguments.host, arguments.port)
+        app = make_local_app()
+        prepare(app)
+        import_first(app, arguments)
+        serve(app, arguments.host, arguments.port)
+    except (StartError, SourceError) as error:
+        sys.exit(f"Error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("Stopped.")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong in one line, without the usage."""
+        sys.exit(f"Error: {message} (python app.py --help lists the options).")
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line; end with one line if it makes no sense."""
+    parser = _Parser(
+        prog="app.py", description="Serve Stepboard on this machine, with its embedded database."
+    )
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    add("--port", type=_port, default=8002, help="port to listen on (default: %(default)s)")
+    add("--osmedeus", type=_path, metavar="PATH", help="import this Osmedeus base first")
+    add("--workspaces", type=_path, metavar="PATH", help="its workspaces, if not beside it")
+    add("--demo", action="store_true", help="import the bundled sample first")
+    arguments = parser.parse_args()
+    if arguments.workspaces and not arguments.osmedeus:
+        parser.error("--workspaces needs --osmedeus")
+    return arguments
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= 65535):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 1 to 65535")
+    return int(text)
+
+
+def _path(text: str) -> Path:
+    path = Path(text).expanduser()
+    if not path.exists():
+        raise argparse.ArgumentTypeError(f"there is no {path}")
+    return path
+
+
+def import_first(app: Flask, arguments: argparse.Namespace) -> None:
+    """Import what the command line asks for, and print what was found."""
+    with app.app_context():
+        if arguments.osmedeus:
+            with progress_report() as report:
+                summary = import_base(arguments.osmedeus, arguments.workspaces, report=report)
+            print_summary(summary)
+        if arguments.demo:
+            with progress_report() as report:
+                summary = import_demo(report)
+            print_summary(summary)
+
+
+def announce(host: str, port: int, password: str | None) -> None:
+    """Say where Stepboard is and how to get in."""
+    here = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    print(f"\nStepboard is at http://{here}:{port}   (Ctrl-C stops it)")
+    if password:
+        print(f"Log in as admin with the password {password}")
+        print("It is shown only now; '.venv/bin/flask users set-password admin' sets another one.")
+    print(flush=True)
+
+
+def serve(app: Flask, host: str, port: int) -> None:
+    """Serve until Ctrl-C or SIGTERM; the worker makes its own application."""
+    # Here, because no `flask` command needs it.
+    from granian import Granian
+    from granian.constants import Interfaces
+    from granian.log import LogLevels
+
+    server = Granian(
+        "webapp.bootstrap:make_worker_app",
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        factory=True,
+        workers=1,
+        blocking_threads=8,
+        log_level=LogLevels.error,
+        workers_kill_timeout=5,
+    )
+
+    # Once it listens and hears signals: no password is made that nobody gets to see.
+    @server.on_startup
+    def open_up() -> None:
+        # A closed terminal ends it too; granian would start its worker again.
+        signal.signal(signal.SIGHUP, server.signal_handler_interrupt)
+        announce(host, port, make_first_user(app))
+        close(app)
+
+    server.serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+// The server writes times in UTC; this turns them to the reader's zone and keeps "ago" true.
+"use strict";
+
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const day = new Intl.DateTimeFormat("en-US", { month: "short", day: "numeric" });
+const two = (n, width = 2) => String(n).padStart(width, "0");
+const ofDay = (at) => `${two(at.getHours())}:${two(at.getMinutes())}`;
+const precise = (at) => `${ofDay(at)}:${two(at.getSeconds())}.${two(at.getMilliseconds(), 3)}`;
+
+function ago(at) {
+  const seconds = Math.floor((Date.now() - at) / 1000);
+  if (seconds < -60 || seconds >= 86400) return "";
+  if (seconds < 5) return "just now";
+  if (seconds < 60) return `${seconds} s ago`;
+  return seconds < 3600 ? `${Math.floor(seconds / 60)} min ago` : `${Math.floor(seconds / 3600)} h ago`;
+}
+
+function shortDate(at) {
+  const isThisYear = at.getFullYear() === new Date().getFullYear();
+  return `${day.format(at)} ${isThisYear ? ofDay(at) : at.getFullYear()}`;
+}
+
+function showTime(element) {
+  const at = new Date(element.dateTime);
+  const text = element.className === "clock" ? precise(at) : ago(at) || shortDate(at);
+  if (element.textContent !== text) element.textContent = text;
+  if (element.dataset.local) return;
+  element.dataset.local = "1";
+  const date = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+  if (zone !== "UTC") element.title = `${date} ${precise(at)} ${zone}\n${element.title}`;
+}
+
+function showTimes(root) {
+  root.querySelectorAll("time.when, time.clock").forEach(showTime);
+}
+
+showTimes(document);
+document.querySelectorAll("[data-zone]").forEach((element) => (element.textContent = zone));
+document.addEventListener("htmx:load", (event) => showTimes(event.target));
+setInterval(() => showTimes(document), 30000);

@@ -1,0 +1,192 @@
+"""The lists in a real browser, with JavaScript on and off."""
+
+import re
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.conftest import PASSWORD
+
+from .chromium import log_in
+from .conftest import MakePage
+
+FAILED = 6
+ALL = 115
+
+
+def expect_address(page: Page, path: str) -> None:
+    expect(page).to_have_url(re.compile(re.escape(path) + "$"))
+
+
+def expect_total(page: Page, text: str) -> None:
+    expect(page.locator("#total")).to_have_text(text)
+
+
+def apply(page: Page) -> None:
+    """Send the form where no script does."""
+    button = page.get_by_role("button", name="Apply")
+    if button.is_visible():
+        button.click()
+
+
+def test_a_login_filters_pages_and_the_way_back(page: Page, server: str) -> None:
+    log_in(page, server, PASSWORD)
+    expect_total(page, str(ALL))
+
+    page.get_by_role("link", name=re.compile("^failed")).first.click()
+    expect_address(page, "/steps?status=failed")
+    expect_total(page, f"{FAILED} of {ALL}")
+    expect(page.locator("tbody tr")).to_have_count(FAILED)
+
+    page.go_back()
+    expect_address(page, "/steps")
+    expect_total(page, str(ALL))
+    expect(page.locator(".topbar")).to_be_visible()
+
+    page.get_by_role("link", name="Next page").click()
+    expect_address(page, "/steps?offset=20")
+    expect(page.locator(".range")).to_have_text(f"21–40 of {ALL}")
+
+    page.go_back()
+    expect(page.locator(".range")).to_have_text(f"1–20 of {ALL}")
+    page.go_forward()
+    expect(page.locator(".range")).to_have_text(f"21–40 of {ALL}")
+    expect(page.locator("#filters")).to_have_count(1)
+
+    page.reload()
+    expect_address(page, "/steps?offset=20")
+    expect(page.locator(".range")).to_have_text(f"21–40 of {ALL}")
+
+
+def test_the_form_filters_and_a_chip_takes_it_back(page: Page, server: str) -> None:
+    log_in(page, server, PASSWORD)
+    page.get_by_label("Type", exact=True).select_option("function")
+    apply(page)
+    expect_total(page, f"23 of {ALL}")
+    expect(page).to_have_url(re.compile("step_type=function"))
+    page.get_by_role("link", name="Remove the filter type function").click()
+    expect_address(page, "/steps")
+    expect_total(page, str(ALL))
+    expect(page.get_by_label("Type", exact=True)).to_have_value("")
+
+
+def test_runs_filter_as_easily(page: Page, server: str) -> None:
+    log_in(page, server, PASSWORD, "/runs")
+    expect_total(page, "24")
+    page.get_by_role("link", name=re.compile("^queued")).click()
+    expect_address(page, "/runs?status=queued")
+    expect_total(page, "1 of 24")
+
+
+def test_logging_out_ends_at_the_form(page: Page, server: str) -> None:
+    log_in(page, server, PASSWORD)
+    page.locator(".menu summary").click()
+    page.get_by_role("button", name="Log out").click()
+    expect_address(page, "/login")
+    page.goto("/steps")
+    expect(page.get_by_label("Password")).to_be_visible()
+
+
+def test_typing_filters_in_place_and_keeps_the_cursor(scripted_page: Page, server: str) -> None:
+    page = scripted_page
+    log_in(page, server, PASSWORD)
+    page.evaluate("window.untouched = true")
+    expect(page.get_by_role("button", name="Apply")).to_be_hidden()
+    box = page.get_by_label("Step name contains")
+    box.press_sequentially("send")
+    expect_total(page, f"23 of {ALL}")
+    expect_address(page, "/steps?step_name=send")
+    expect(box).to_be_focused()
+    box.press_sequentially("-results")
+    expect_address(page, "/steps?step_name=send-results")
+    expect(box).to_have_value("send-results")
+    expect(page.get_by_label("Type", exact=True)).to_have_value("")
+    assert page.evaluate("window.untouched"), "the page was loaded anew"
+
+
+def test_the_form_follows_the_links_of_the_list(scripted_page: Page, server: str) -> None:
+    page = scripted_page
+    log_in(page, server, PASSWORD)
+    page.get_by_label("Workspace").fill("example.org")
+    page.get_by_label("Workspace").press("Tab")
+    expect(page).to_have_url(re.compile("workspace=example.org"))
+    expect(page.locator("#step_type option").nth(1)).not_to_have_text(re.compile(r"69"))
+    page.get_by_role("link", name="clear all").click()
+    expect_address(page, "/steps")
+    expect(page.get_by_label("Workspace")).to_have_value("")
+
+
+def test_nothing_moves_when_a_page_is_turned(make_page: MakePage, server: str) -> None:
+    page = make_page(viewport={"width": 1440, "height": 1000})
+    log_in(page, server, PASSWORD)
+    first = page.locator("tbody tr").first
+    before = first.bounding_box()
+    page.get_by_role("link", name="Next page").click()
+    expect(page.locator(".range")).to_have_text(f"21–40 of {ALL}")
+    assert first.bounding_box() == before
+    page.get_by_role("link", name=re.compile("^failed")).first.click()
+    expect_total(page, f"{FAILED} of {ALL}")
+    assert first.bounding_box() == before
+
+
+def test_an_expired_login_leads_to_the_form_and_back(scripted_page: Page, server: str) -> None:
+    page = scripted_page
+    log_in(page, server, PASSWORD)
+    page.context.clear_cookies()
+    page.get_by_role("link", name="Next page").click()
+    expect(page.get_by_label("Password")).to_be_visible()
+    assert urlsplit(page.url).path == "/login"
+
+
+def test_a_slash_goes_to_the_search(scripted_page: Page, server: str) -> None:
+    page = scripted_page
+    log_in(page, server, PASSWORD)
+    page.keyboard.press("/")
+    page.keyboard.type("odd-output")
+    page.keyboard.press("Enter")
+    expect_address(page, "/steps?step_name=odd-output")
+
+
+def test_times_are_in_the_zone_of_the_reader(make_page: MakePage, server: str) -> None:
+    page = make_page(timezone_id="Asia/Tokyo")
+    log_in(page, server, PASSWORD)
+    expect(page.locator(".foot")).to_have_text("Times are in Asia/Tokyo.")
+    time = page.locator("time").first
+    title = time.get_attribute("title") or ""
+    assert re.search(r"Asia/Tokyo\n\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} UTC$", title)
+
+
+def test_times_are_in_utc_without_scripts(make_page: MakePage, server: str) -> None:
+    page = make_page(java_script_enabled=False, timezone_id="Asia/Tokyo")
+    log_in(page, server, PASSWORD)
+    expect(page.locator(".foot")).to_have_text("Times are in UTC.")
+
+
+@pytest.mark.parametrize("path", ["/steps", "/runs", "/steps?status=pending", "/login"])
+@pytest.mark.parametrize("width", [320, 390, 1440])
+def test_no_page_scrolls_sideways(make_page: MakePage, server: str, path: str, width: int) -> None:
+    page = make_page(viewport={"width": width, "height": 800})
+    if path != "/login":
+        log_in(page, server, PASSWORD)
+    page.goto(path)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_on_a_phone_the_form_unfolds(make_page: MakePage, server: str) -> None:
+    page = make_page(viewport={"width": 390, "height": 800})
+    log_in(page, server, PASSWORD)
+    expect(page.get_by_label("Type", exact=True)).to_be_hidden()
+    page.get_by_text("Filters", exact=True).click()
+    expect(page.get_by_label("Type", exact=True)).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scripts", [True, False])
+def test_the_colours_follow_the_system(
+    make_page: MakePage, server: str, scheme: str, scripts: bool
+) -> None:
+    page = make_page(color_scheme=scheme, java_script_enabled=scripts)
+    page.goto("/login")
+    colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert colour == {"light": "rgb(246, 247, 249)", "dark": "rgb(20, 24, 29)"}[scheme]

@@ -1,0 +1,99 @@
+"""Settings come from the environment, and a bad one is named."""
+
+from pathlib import Path
+
+import pytest
+
+from webapp import create_app
+from webapp.config import NAMES, PROJECT, ConfigError, Settings
+
+KEY = {"SECRET_KEY": "k" * 32}
+
+
+def refusal(**environ: str) -> str:
+    """Return why the environment is refused."""
+    with pytest.raises(ConfigError) as caught:
+        Settings.from_environ({**KEY, **environ})
+    return str(caught.value)
+
+
+def test_the_secret_key_is_the_only_setting_without_a_default() -> None:
+    settings = Settings.from_environ({**KEY, "PATH": "/bin", "HOME": "/"})
+    assert settings == Settings("k" * 32, f"sqlite:///{PROJECT}/instance/stepboard.sqlite")
+
+
+@pytest.mark.parametrize("key", ["", "k" * 31])
+def test_a_missing_or_short_secret_key_is_refused(key: str) -> None:
+    assert "SECRET_KEY must be set, to at least 32" in refusal(SECRET_KEY=key)
+
+
+def test_an_empty_value_means_the_default() -> None:
+    empty = dict.fromkeys(NAMES, "")
+    assert Settings.from_environ({**KEY, **empty}) == Settings.from_environ(KEY)
+
+
+def test_values_are_read() -> None:
+    settings = Settings.from_environ(
+        {
+            **KEY,
+            "STEPBOARD_INSTANCE": "/srv/step board",
+            "STEPBOARD_ADMIN_PASSWORD": "hush",
+            "STEPBOARD_STATEMENT_TIMEOUT_MS": "5000",
+            "STEPBOARD_LOGIN_DAYS": "1",
+        }
+    )
+    assert settings == Settings(
+        secret_key="k" * 32,
+        database_url="sqlite:////srv/step board/stepboard.sqlite",
+        instance=Path("/srv/step board"),
+        admin_password="hush",
+        statement_timeout_ms=5000,
+        login_days=1,
+    )
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_postgresql_is_reached_by_the_one_driver(scheme: str) -> None:
+    settings = Settings.from_environ({**KEY, "DATABASE_URL": f"{scheme}://u:p@h:5432/d"})
+    assert settings.database_url == "postgresql+psycopg://u:p@h:5432/d"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://u:hush@h/d",
+        "hush",
+        "postgresql://u:hush@h:port/d",
+        "sqlite://",
+        "sqlite:///:memory:",
+    ],
+)
+def test_a_bad_database_url_is_refused_without_repeating_it(url: str) -> None:
+    said = refusal(DATABASE_URL=url)
+    assert said.startswith("DATABASE_URL must name an SQLite file or a PostgreSQL database")
+    assert "hush" not in said
+
+
+@pytest.mark.parametrize("value", ["0", "366", "-1", "1.5", "soon", "٣", "9" * 5000])
+def test_a_bad_number_is_refused(value: str) -> None:
+    said = refusal(STEPBOARD_LOGIN_DAYS=value)
+    assert said.startswith("STEPBOARD_LOGIN_DAYS must be a whole number from 1 to 365, not ")
+
+
+def test_a_name_that_looks_like_a_setting_but_is_none_is_refused() -> None:
+    said = refusal(STEPBOARD_LOGIN_DAY="3")
+    assert said.startswith("STEPBOARD_LOGIN_DAY is not a setting;")
+    assert "STEPBOARD_LOGIN_DAYS" in said
+
+
+def test_the_readme_lists_every_setting() -> None:
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    for name in ("SECRET_KEY", "DATABASE_URL", *NAMES):
+        assert f"| `{name}` |" in readme
+
+
+def test_the_secret_key_and_the_instance_folder_reach_the_application(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'x.sqlite'}"
+    app = create_app(Settings("k" * 32, url, instance=tmp_path))
+    assert app.secret_key == "k" * 32
+    assert app.instance_path == str(tmp_path)

@@ -1,0 +1,331 @@
+"""The pages of one run and of one step: what they show, refuse, mask, and cost."""
+
+import re
+import time
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from webapp.ingest.records import ArtifactRecord
+from webapp.masking import is_secret_name, named_values
+from webapp.models import Recovered, RunStatus, StepStatus, utc_now
+from webapp.queries.outputs import SHOWN_CHARACTERS, cut_excerpt
+
+from .data import START, make_run, make_step, write
+from .statements import collected_statements
+
+UUID = "f7f9c30e-359b-41bc-93e2-e73a8ebd0a6e"
+HOSTILE = "name with <b>markup</b> & 'quotes'"
+SCRIPT = "<script>document.title='pwned'</script>"
+MEGABYTES = "".join(f"{n:07} found https://host-{n}.example.com/<b>\n" for n in range(1, 260_001))
+
+
+@pytest.fixture
+def rows(app: Flask) -> None:
+    """Write a failed run of three steps, between two more runs of its workflow."""
+    failed_run = make_run(
+        "2",
+        run_uuid=UUID,
+        workflow_name="port-scan",
+        status=RunStatus.FAILED,
+        error="command exited with code 7",
+        total_steps=5,
+        run_priority="critical",
+        run_group_id="group-7",
+        params={"target": "example.com", "api_token": "s3cr3t", "space_name": ""},
+    )
+    others = [make_run(key, workflow_name="port-scan") for key in ("1", "3")]
+    hostile = make_step(
+        2,
+        2,
+        step_name=HOSTILE,
+        command="""echo "a" 'b' <c>\nsecond line""",
+        output=f"{SCRIPT}\n\x1b[31mred\x1b[0m \x1b]0;title\x07 \u202e\n",
+        exports={"host_count": 12, "admin_password": "hunter2"},
+    )
+    failed = make_step(
+        2,
+        3,
+        step_name="send-results",
+        status=StepStatus.FAILED,
+        recovered=Recovered.EXECUTION_LOG,
+        error=f"command exited with code 7\n{SCRIPT}",
+        output="",
+        module_name="report",
+    )
+    artifact = ArtifactRecord(
+        source_key="a",
+        run_id=2,
+        workspace="example.com",
+        name="hosts",
+        artifact_path="/srv/" + "long/" * 30 + "hosts.txt",
+        created_at=START,
+        size_bytes=503_587,
+        line_count=13,
+    )
+    write(app, [others[0], failed_run, others[1]], [make_step(2, 1), hostile, failed], [artifact])
+
+
+def shown_text(page: str) -> str:
+    """Return the text of a page without its tags, on one line."""
+    return " ".join(re.sub("<[^>]*>", " ", page).split())
+
+
+@pytest.mark.usefixtures("rows")
+def test_a_run_tells_its_error_and_the_step_it_failed_in(signed_in: FlaskClient) -> None:
+    page = signed_in.get("/runs/2").text
+    text = shown_text(page)
+    assert "failed port-scan on example.com #2" in text
+    assert "command exited with code 7 in send-results , step 3 of 5" in text
+    assert "1 of 3 steps is not in Osmedeus's database" in text
+    assert "from the command line" in text
+    assert 'href="/steps/3"' in page
+    assert 'href="/runs/1"' in page and 'href="/runs/3"' in page
+    assert f'data-copy="{UUID}"' in page
+    assert '<link rel="alternate" type="application/json" href="/osm/api/runs/2">' in page
+
+
+@pytest.mark.usefixtures("rows")
+def test_a_run_draws_its_steps_and_lists_them(signed_in: FlaskClient) -> None:
+    page = signed_in.get("/runs/2").text
+    assert page.count('class="timeline-bar') == 3
+    assert 'class="cross"' in page
+    assert "Timeline over" in page and "failed: send-results." in page
+    assert re.findall(r'c-position muted">(\d+)<', page) == ["1", "2", "3"]
+    assert "style=" not in page
+
+
+@pytest.mark.usefixtures("rows")
+def test_secrets_are_folded_away_and_artifacts_said_in_units(signed_in: FlaskClient) -> None:
+    page = signed_in.get("/runs/2").text
+    assert re.search(r'<details class="secret">.*?<code>s3cr3t</code></details>', page)
+    assert page.count('class="secret"') == 1
+    assert "empty: " in page and "space_name" in page
+    assert "504 KB" in page and "13 lines" in page
+    assert "hunter2" in signed_in.get("/steps/2").text
+    assert signed_in.get("/steps/2").text.count('class="secret"') == 1
+
+
+@pytest.mark.usefixtures("rows")
+def test_a_run_is_found_by_its_uuid(signed_in: FlaskClient) -> None:
+    response = signed_in.get(f"/runs/{UUID}")
+    assert (response.status_code, response.location) == (302, "/runs/2")
+
+
+@pytest.mark.usefixtures("rows")
+def test_a_step_shows_what_it_printed_and_runs_none_of_it(signed_in: FlaskClient) -> None:
+    page = signed_in.get("/steps/2").text
+    assert SCRIPT not in page and "&lt;script&gt;" in page
+    assert "<b>markup" not in page and "name with &lt;b&gt;markup&lt;/b&gt;" in page
+    assert (
+        '<span class="ansi31">red</span> <i>‹ESC›</i>]0;title<i>‹BEL›</i> <i>‹U+202E›</i>' in page
+    )
+    assert "echo &#34;a&#34; &#39;b&#39; &lt;c&gt;\nsecond line" in page
+    assert 'id="L2"' in page and 'href="#L2"' in page
+    assert 'rel="prev"' in page and 'rel="next"' in page
+    assert "(2 of 5)" in page
+    assert '<link rel="alternate" type="application/json" href="/osm/api/step-results/2">' in page
+    assert "<script>" not in page and "style=" not in page
+
+
+@pytest.mark.usefixtures("rows")
+def test_a_failed_step_says_where_it_was_found_and_that_its_output_is_lost(
+    signed_in: FlaskClient,
+) -> None:
+    page = signed_in.get("/steps/3").text
+    assert "recovered from the execution log" in page
+    assert "its output was not kept" in page
+    assert page.index("command exited with code 7") < page.index('id="output-title"')
+    assert SCRIPT not in page
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"status": StepStatus.SKIPPED, "started_at": None}, "did not run"),
+        ({"status": StepStatus.PENDING, "started_at": None}, "has not begun"),
+        ({"status": StepStatus.RUNNING, "completed_at": None}, "Nothing yet"),
+        ({}, "It printed nothing."),
+    ],
+)
+def test_a_step_without_output_says_why(
+    app: Flask, signed_in: FlaskClient, changes: dict[str, object], said: str
+) -> None:
+    write(app, [make_run("1")], [make_step(1, 1, output="", **changes)])
+    assert said in signed_in.get("/steps/1").text
+    assert signed_in.get("/runs/1").status_code == 200
+
+
+def test_a_run_without_steps_says_so(app: Flask, signed_in: FlaskClient) -> None:
+    queued = make_run("1", status=RunStatus.QUEUED, started_at=None, completed_at=None)
+    write(app, [queued, make_run("2", workflow_name="other")])
+    assert "none of its steps has begun" in signed_in.get("/runs/1").text
+    page = signed_in.get("/runs/2").text
+    assert "No step of this run is known" in page
+    assert "timeline" not in page and 'rel="prev"' not in page
+
+
+def test_a_run_silent_for_a_day_is_doubted(app: Flask, signed_in: FlaskClient) -> None:
+    silent = utc_now() - timedelta(hours=26)
+    run = make_run("1", status=RunStatus.RUNNING, completed_at=None, updated_at=silent)
+    write(app, [run])
+    assert "running? last sign 26 h ago" in signed_in.get("/runs/1").text
+
+
+def test_a_failure_that_the_run_outlived_is_a_notice(app: Flask, signed_in: FlaskClient) -> None:
+    write(app, [make_run("1")], [make_step(1, 1, status=StepStatus.FAILED, error="no")])
+    page = signed_in.get("/runs/1").text
+    assert "A step failed, and the run went on" in page
+    assert "error-box" not in page
+
+
+def test_a_long_run_has_pages_and_a_grouped_timeline(app: Flask, signed_in: FlaskClient) -> None:
+    steps = [make_step(1, n, step_name=f"scan-{n % 3}") for n in range(1, 1002)]
+    write(app, [make_run("1")], steps)
+    first, last = signed_in.get("/runs/1").text, signed_in.get("/runs/1?offset=1000").text
+    assert "1–500 of 1,001" in first and 'href="/runs/1?offset=500#steps-title"' in first
+    assert "1,001–1,001 of 1,001" in last and 'href="/runs/1?offset=500#steps-title"' in last
+    assert "by name, as the run has more than 200 steps" in first
+    assert "scan-1 × 334" in first
+    assert first.count('class="timeline-bar') == 3
+    assert "There is no step from place 5,000 on" not in first
+    assert "Show the first steps" in signed_in.get("/runs/1?offset=5000").text
+    assert "offset: &#39;x&#39; is not a whole number" in signed_in.get("/runs/1?offset=x").text
+
+
+def test_a_long_flow_is_grouped_by_module(app: Flask, signed_in: FlaskClient) -> None:
+    steps = [make_step(1, n, module_name=("recon", "report")[n > 200]) for n in range(1, 301)]
+    write(app, [make_run("1")], steps)
+    page = signed_in.get("/runs/1").text
+    assert "by module, as the run" in page and "recon × 200" in page and "report × 100" in page
+
+
+@pytest.mark.usefixtures("rows")
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(f"/{noun}/{n}" for noun in ("runs", "steps") for n in (0, 99, 2**63, 10**30)),
+        "/runs/00000000-0000-0000-0000-000000000000",
+        "/steps/99/output.txt",
+        f"/steps/{2**63}/output.txt",
+        "/runs/x",
+        "/steps/-1",
+    ],
+)
+def test_what_is_not_there_is_a_404_page(signed_in: FlaskClient, path: str) -> None:
+    response = signed_in.get(path)
+    assert response.status_code == 404
+    assert response.mimetype == "text/html"
+
+
+@pytest.mark.usefixtures("rows")
+@pytest.mark.parametrize("path", ["/runs/2", f"/runs/{UUID}", "/steps/2", "/steps/2/output.txt"])
+def test_strangers_are_sent_to_the_login_page(client: FlaskClient, path: str) -> None:
+    response = client.get(path)
+    assert response.status_code == 302
+    assert response.location.startswith("/login?next=/")
+
+
+@pytest.mark.usefixtures("rows")
+def test_raw_output_is_plain_text_and_nothing_else(signed_in: FlaskClient) -> None:
+    response = signed_in.get("/steps/2/output.txt")
+    assert response.text == f"{SCRIPT}\n\x1b[31mred\x1b[0m \x1b]0;title\x07 \u202e\n"
+    assert response.content_type == "text/plain; charset=utf-8"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["Content-Disposition"] == "inline; filename=run-2-step-2.txt"
+    assert response.content_length == len(response.data)
+    download = signed_in.get("/steps/2/output.txt?download=1")
+    assert download.headers["Content-Disposition"].startswith("attachment; ")
+    assert signed_in.get("/steps/3/output.txt").data == b""
+
+
+def test_eleven_megabytes_are_a_small_page_and_a_whole_raw_text(
+    app: Flask, signed_in: FlaskClient
+) -> None:
+    write(app, [make_run("1")], [make_step(1, 1, output=MEGABYTES + "é\n")])
+    start = time.perf_counter()
+    response = signed_in.get("/steps/1")
+    assert time.perf_counter() - start < 1
+    assert len(response.data) < 500_000
+    assert "Showing the last 1,000 of 260,001 lines." in response.text
+    assert response.text.count('class="line"') == 1_000
+    assert 'id="L259002"' in response.text and 'id="L260001"' in response.text
+    assert signed_in.get("/steps/1/output.txt").text == MEGABYTES + "é\n"
+
+
+def test_one_endless_line_is_shown_from_its_end(app: Flask, signed_in: FlaskClient) -> None:
+    write(app, [make_run("1")], [make_step(1, 1, output="start" + "x" * 600_000 + "end")])
+    page = signed_in.get("/steps/1").text
+    assert "Showing the last 262,144 characters of the last line." in page
+    assert "xend\n</span>" in page and "startx" not in page
+
+
+@pytest.mark.parametrize(
+    ("end", "output_lines", "first_line", "lines"),
+    [
+        ("tail of 1\n2\n3\n", 9, 8, 2),
+        ("1\n2\n3", 3, 1, 3),
+        ("x" * SHOWN_CHARACTERS, 5, 5, 1),
+        ("\n" * 1500, 1500, 501, 1000),
+    ],
+)
+def test_the_end_of_an_output_is_cut_to_whole_lines(
+    end: str, output_lines: int, first_line: int, lines: int
+) -> None:
+    excerpt = cut_excerpt(end, output_lines)
+    assert (excerpt.first_line, excerpt.lines) == (first_line, lines)
+    assert excerpt.is_cut_line == (len(end) == SHOWN_CHARACTERS)
+
+
+@pytest.mark.usefixtures("rows")
+def test_the_pages_send_few_statements(app: Flask, signed_in: FlaskClient) -> None:
+    with collected_statements(app) as statements:
+        signed_in.get("/runs/2")
+    # The user; the run with its source; a page of steps; the last failed step; how many are
+    # recovered; artifacts; how many they are; the runs before and after; those running now.
+    assert len(statements) == 10
+    assert not any(re.search(r"steps\.output(?!_)", statement) for statement in statements)
+    with collected_statements(app) as statements:
+        signed_in.get("/steps/2")
+    # The user; the step with its run; its output; the steps before and after; those running now.
+    assert len(statements) == 6
+
+
+@pytest.mark.parametrize(
+    ("name", "is_secret"),
+    [
+        *(
+            (name, True)
+            for name in ("password", "API_KEY", "githubToken", "client-secret", "dbPass")
+        ),
+        *(
+            (name, True)
+            for name in ("AWS_SECRET_ACCESS_KEY", "Authorization", "sshkey_key", "auth")
+        ),
+        *((name, False) for name in ("target", "keyword", "monkey", "threads_hold", "author")),
+        *((name, False) for name in ("passive", "compass", "tactic", "bypass_cache", "")),
+    ],
+)
+def test_names_that_look_secret_are_told_from_others(name: str, is_secret: bool) -> None:
+    assert is_secret_name(name) == is_secret
+
+
+def test_values_can_be_secret_whatever_their_name() -> None:
+    values = named_values(
+        {
+            "proxy": "http://me:hunter2@proxy:3128",
+            "nested": {"list": [{"token": "x"}]},
+            "plain": "http://proxy:3128/a:b@c",
+            "password": "",
+            "none": None,
+        }
+    )
+    assert [(one.name, one.is_secret) for one in values] == [
+        ("nested", True),
+        ("plain", False),
+        ("proxy", True),
+        ("none", False),
+        ("password", False),
+    ]

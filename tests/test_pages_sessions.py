@@ -1,0 +1,109 @@
+"""Logging in and out, and what the pages of errors say."""
+
+import re
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from .conftest import PASSWORD
+
+FORM = {"username": "admin", "password": PASSWORD}
+
+
+def test_who_is_not_logged_in_is_led_to_the_form_and_back(client: FlaskClient) -> None:
+    response = client.get("/steps?status=failed&workspace=a%26b")
+    assert response.status_code == 302
+    form = client.get(response.location).text
+    wanted = re.search(r'name="next" value="([^"]*)"', form)
+    assert wanted
+    assert wanted[1] == "/steps?status=failed&amp;workspace=a%26b"
+    response = client.post("/login", data={**FORM, "next": "/steps?status=failed"})
+    assert (response.status_code, response.location) == (302, "/steps?status=failed")
+    assert client.get("/steps").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "target", ["https://evil.example/", "//evil.example/", "/\\evil.example", "evil", "/\n/x", ""]
+)
+def test_a_login_leads_only_to_pages_of_ours(client: FlaskClient, target: str) -> None:
+    assert client.post("/login", data={**FORM, "next": target}).location == "/"
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"username": "nobody"}, {"password": "wrong"}, {"username": "a\0"}, {"password": ""}]
+)
+def test_a_wrong_name_and_a_wrong_password_look_the_same(
+    client: FlaskClient, wrong: dict[str, str]
+) -> None:
+    response = client.post("/login", data={**FORM, **wrong})
+    assert response.status_code == 200
+    assert "This name and password do not fit together." in response.text
+    assert PASSWORD not in response.text
+    assert client.get("/steps").status_code == 302
+
+
+def test_a_login_begins_a_new_session(client: FlaskClient) -> None:
+    with client.session_transaction() as session:
+        session["planted"] = "x"
+    client.post("/login", data=FORM)
+    with client.session_transaction() as session:
+        assert "planted" not in session
+        assert session.permanent
+
+
+def test_logging_out_ends_the_session_and_takes_a_post(signed_in: FlaskClient) -> None:
+    assert signed_in.get("/logout").status_code == 405
+    assert signed_in.get("/steps").status_code == 200
+    assert signed_in.post("/logout").location == "/login"
+    assert signed_in.get("/steps").status_code == 302
+
+
+def test_htmx_is_sent_to_the_form_after_an_expired_login(client: FlaskClient) -> None:
+    here = "http://localhost/steps?status=failed"
+    headers = {"HX-Request": "true", "HX-Current-URL": here}
+    response = client.get("/steps", headers=headers)
+    assert response.headers["HX-Redirect"] == "/login?next=/steps?status%3Dfailed"
+    assert response.text == ""
+
+
+def test_forms_without_their_token_are_refused(app: Flask) -> None:
+    app.config["WTF_CSRF_ENABLED"] = True
+    client = app.test_client()
+    assert client.post("/login", data=FORM).status_code == 400
+    token = re.search(r'name="csrf_token" value="([^"]+)"', client.get("/login").text)
+    assert token
+    assert client.post("/login", data={**FORM, "csrf_token": token[1]}).status_code == 302
+    assert client.post("/logout").status_code == 400
+
+
+def test_the_front_page_leads_to_the_steps(signed_in: FlaskClient) -> None:
+    assert signed_in.get("/").location == "/steps"
+
+
+def test_who_is_logged_in_does_not_see_the_form(signed_in: FlaskClient) -> None:
+    assert signed_in.get("/login?next=/runs").location == "/runs"
+
+
+def test_errors_look_like_our_pages(app: Flask, signed_in: FlaskClient) -> None:
+    missing = signed_in.get("/nowhere")
+    assert missing.status_code == 404
+    assert "There is nothing at this address." in missing.text
+    assert "<!doctype html>" in missing.text
+    wrong = signed_in.post("/steps")
+    assert wrong.status_code == 405
+    assert "GET" in wrong.headers["Allow"]
+
+
+def test_a_crash_tells_the_reader_nothing_of_the_inside(app: Flask) -> None:
+    def crash() -> str:
+        raise RuntimeError("secret inside")
+
+    app.add_url_rule("/crash", "pages.crash", crash)
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    client = app.test_client()
+    client.post("/login", data=FORM)
+    response = client.get("/crash")
+    assert response.status_code == 500
+    assert "secret inside" not in response.text
+    assert "The server failed; its log says why." in response.text

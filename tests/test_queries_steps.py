@@ -1,0 +1,219 @@
+"""Queries of steps: the same rows and totals as a plain filter over all rows would give."""
+
+import itertools
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pytest
+from flask import Flask
+from sqlalchemy import event
+
+from webapp.extensions import db
+from webapp.filters import StepFilters
+from webapp.models import Step, StepStatus
+from webapp.queries import steps as step_queries
+from webapp.queries.counts import count_by_value
+from webapp.queries.steps import API_COLUMNS, count_steps, find_steps
+
+from .data import make_run, make_step, write
+
+ROWS = 300
+WORKSPACES = ("example.com", "example_com", "100%", "")
+TYPES = ("bash", "function", "http", "agent-acp")
+NAMES = ("run-httpx", "run_httpx", "100% done", "Scan Ports", "back\\slash", "x")
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the filters look at."""
+
+    id: int
+    run_id: int
+    workspace: str
+    status: str
+    step_type: str
+    step_name: str
+
+
+@pytest.fixture
+def rows(app: Flask, monkeypatch: pytest.MonkeyPatch) -> list[Row]:
+    """Write random steps whose counts lie in many small blocks; return them."""
+    monkeypatch.setattr("webapp.ingest.step_counts.BLOCK_SIZE", 16)
+    monkeypatch.setattr("webapp.queries.counts.BLOCK_SIZE", 16)
+    chance = random.Random(3)
+    rows = [
+        Row(
+            id=n,
+            run_id=chance.randint(1, 8),
+            # The first sixty are alike, so that some blocks hold no row of the others.
+            workspace=WORKSPACES[0] if n <= 60 else chance.choice(WORKSPACES),
+            status=chance.choices(list(StepStatus), (1, 1, 20, 6, 3))[0],
+            step_type=chance.choices(TYPES, (10, 4, 1, 1))[0],
+            step_name=chance.choice(NAMES),
+        )
+        for n in range(1, ROWS + 1)
+    ]
+    runs = [make_run(f"run-{n}", wanted_id=n, run_uuid=f"uuid-{n % 7}") for n in range(1, 9)]
+    write(app, runs, [_record(row) for row in rows])
+    return rows
+
+
+def _record(row: Row):  # type: ignore[no-untyped-def]
+    return make_step(
+        row.run_id,
+        row.id,
+        workspace=row.workspace,
+        status=StepStatus(row.status),
+        step_type=row.step_type,
+        step_name=row.step_name,
+    )
+
+
+def _lets_through(filters: StepFilters, row: Row) -> bool:
+    return (
+        (not filters.workspace or row.workspace in filters.workspace)
+        and _is_chosen(filters.status, row.status)
+        and _is_chosen(filters.step_type, row.step_type)
+        and (not filters.run_id or row.run_id in filters.run_id)
+        and (not filters.run_uuid or f"uuid-{row.run_id % 7}" in filters.run_uuid)
+        and filters.step_name.lower() in row.step_name.lower()
+    )
+
+
+def _is_chosen(values: tuple[str, ...], value: str) -> bool:
+    plain = [one for one in values if not one.startswith("!")]
+    return (not plain or value in plain) and f"!{value}" not in values
+
+
+def _assert_same(rows: list[Row], filters: StepFilters) -> None:
+    ids = [row.id for row in rows if _lets_through(filters, row)]
+    ordered = ids[::-1] if filters.sort == "-id" else ids
+    page = ordered[filters.offset : filters.offset + filters.limit]
+    assert [row.id for row in find_steps(filters, API_COLUMNS)] == page, filters
+    assert count_steps(filters, exact=True) == (len(ids), True), filters
+
+
+@pytest.mark.parametrize("rare", [0, 10_000])
+def test_every_combination_finds_what_a_plain_filter_finds(
+    app: Flask, rows: list[Row], rare: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rare values lead by their index, others walk the blocks: all give the same."""
+    monkeypatch.setattr(step_queries, "RARE", rare)
+    combinations = itertools.product(
+        ((), ("example_com",), ("100%", "example.com"), ("nowhere",)),
+        ((), ("completed",), ("failed", "running"), ("!completed",), ("failed", "!failed")),
+        ((), ("bash",), ("http", "agent-acp"), ("!bash", "!http")),
+        ((), (3,), (3, 5, 99)),
+        ((), ("uuid-1",)),
+        ("", "run-h"),
+    )
+    with app.app_context():
+        for values in combinations:
+            workspace, status, step_type, run_id, run_uuid, step_name = values
+            _assert_same(
+                rows,
+                StepFilters(
+                    workspace=workspace,
+                    status=status,
+                    step_type=step_type,
+                    run_id=run_id,
+                    run_uuid=run_uuid,
+                    step_name=step_name,
+                    sort=random.Random(str(values)).choice(("id", "-id")),
+                    offset=random.Random(str(values)).choice((0, 7, 33, 200)),
+                ),
+            )
+
+
+@pytest.mark.parametrize("sort", ["id", "-id"])
+@pytest.mark.parametrize("limit", [0, 1, 20, 10_000])
+def test_pages_follow_each_other_without_gap_or_overlap(
+    app: Flask, rows: list[Row], sort: str, limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(step_queries, "RARE", 0)
+    with app.app_context():
+        for status in ((), ("failed",), ("pending",)):
+            filters = StepFilters(status=status, sort=sort, limit=limit)
+            for offset in (*range(0, 320, 17), ROWS - 1, ROWS, 2**63 - 1):
+                _assert_same(rows, replace(filters, offset=offset))
+
+
+@pytest.mark.parametrize("name", ["%", "_", "\\", "0%", "n_h", "N-HTTP", "scan ports", "zzz", "x"])
+def test_a_name_is_looked_for_as_it_stands_whatever_its_case(
+    app: Flask, rows: list[Row], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with app.app_context():
+        _assert_same(rows, StepFilters(step_name=name))
+        # So many names that they are compared by their text.
+        monkeypatch.setattr(step_queries, "LISTED_NAMES", 0)
+        _assert_same(rows, StepFilters(step_name=name, status=("completed",), sort="-id"))
+
+
+def test_a_page_counts_names_so_far_and_says_so(
+    app: Flask, rows: list[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webapp.queries.counts.COUNTED", 10)
+    with app.app_context():
+        assert str(count_steps(StepFilters(step_name="run"))) == "10+"
+        assert count_steps(StepFilters(step_name="run"), exact=True).n > 10
+        assert count_steps(StepFilters(run_id=(3,))).is_exact
+
+
+def test_the_counts_of_each_value_add_up(app: Flask, rows: list[Row]) -> None:
+    with app.app_context():
+        for column in (Step.workspace, Step.status, Step.step_type):
+            for filters in (StepFilters(), StepFilters(workspace=("100%",), status=("!failed",))):
+                expected: dict[str, int] = {}
+                for row in (row for row in rows if _lets_through(filters, row)):
+                    value = getattr(row, column.key)
+                    expected[value] = expected.get(value, 0) + 1
+                assert count_by_value(column, filters) == expected
+
+
+def test_an_empty_database_has_no_steps(app: Flask) -> None:
+    with app.app_context():
+        for filters in (StepFilters(), StepFilters(run_uuid=("x",)), StepFilters(step_name="x")):
+            assert list(find_steps(filters, API_COLUMNS)) == []
+            assert count_steps(filters, exact=True).n == 0
+
+
+@pytest.mark.parametrize("rare", [0, 10_000])
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_no_page_scans_the_table_or_sorts(
+    app: Flask, rows: list[Row], rare: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(step_queries, "RARE", rare)
+    single = itertools.product(
+        ((), ("example_com",)), ((), ("failed",)), ((), ("bash",)), ((), (3,)), ("id", "-id")
+    )
+    for workspace, status, step_type, run_id, sort in single:
+        filters = StepFilters(
+            workspace=workspace, status=status, step_type=step_type, run_id=run_id, sort=sort
+        )
+        for line in _plans(app, lambda: find_steps(filters, API_COLUMNS)):  # noqa: B023
+            assert "SCAN steps" not in line and "TEMP B-TREE" not in line, filters
+        for line in _plans(app, lambda: count_steps(filters, exact=True)):  # noqa: B023
+            assert "SCAN steps" not in line and "TEMP B-TREE" not in line, filters
+
+
+def _plans(app: Flask, act: Callable[[], object]) -> list[str]:
+    """Return SQLite's plan of each statement of an act, line by line."""
+    seen = []
+
+    def note(*arguments: object) -> None:
+        seen.append((arguments[2], arguments[3]))
+
+    with app.app_context():
+        event.listen(db.engine, "before_cursor_execute", note)
+        act()
+        event.remove(db.engine, "before_cursor_execute", note)
+        raw = db.session.connection().connection
+        lines = []
+        for statement, parameters in seen:
+            if statement.startswith("SELECT"):
+                cursor = raw.cursor()
+                cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+                lines += [row[3] for row in cursor.fetchall()]
+        assert lines
+        return lines

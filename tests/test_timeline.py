@@ -1,0 +1,168 @@
+"""The timeline's layout: one axis, visible bars, round ticks, modules as bands."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from webapp.timeline import MAX_TICKS, MIN_WIDTH, ROW_HEIGHT, GroupSpan, find_ticks, lay_out
+
+from .data import START
+
+
+@dataclass
+class Step:
+    """A step as the layout sees it."""
+
+    step_name: str
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    status: str = "completed"
+    module_name: str = ""
+    duration_ms: int = 0
+
+
+def step(name: str, start_ms: int, end_ms: int | None, **changes: str) -> Step:
+    end = None if end_ms is None else START + timedelta(milliseconds=end_ms)
+    took = (end_ms or start_ms) - start_ms
+    return Step(name, START + timedelta(milliseconds=start_ms), end, duration_ms=took, **changes)
+
+
+def test_rows_share_one_axis_so_that_what_ran_together_stands_together() -> None:
+    timeline = lay_out([step("a", 0, 500), step("b", 250, 750), step("c", 750, 1000)])
+    assert timeline
+    bars = [row.bar for row in timeline.rows]
+    assert [(bar.x, bar.width) for bar in bars if bar] == [(0, 50), (25, 50), (75, 25)]
+    assert [row.y for row in timeline.rows] == [0, ROW_HEIGHT, 2 * ROW_HEIGHT]
+    assert timeline.height == 3 * ROW_HEIGHT
+
+
+def test_steps_of_no_length_are_visible_and_stay_in_the_plot() -> None:
+    timeline = lay_out([step("a", 0, 1000), step("b", 1000, 1000, status="failed")])
+    assert timeline and timeline.rows[1].bar
+    bar = timeline.rows[1].bar
+    assert bar.width == MIN_WIDTH
+    assert bar.x + bar.width <= 100
+
+
+def test_a_running_step_is_open_to_the_end_of_the_axis() -> None:
+    running = step("b", 500, None, status="running")
+    timeline = lay_out([step("a", 0, 500), running], until=START + timedelta(seconds=2))
+    assert timeline and timeline.rows[1].bar
+    assert timeline.rows[1].bar.is_open
+    assert (timeline.rows[1].bar.x, timeline.rows[1].bar.width) == (25, 75)
+    assert timeline.rows[1].length == ""
+
+
+def test_a_skipped_step_is_marked_where_the_one_before_it_ended() -> None:
+    timeline = lay_out([step("a", 0, 500), Step("b", status="skipped"), step("c", 500, 1000)])
+    assert timeline and timeline.rows[1].bar
+    assert timeline.rows[1].bar.x == 50
+
+
+def test_a_pending_step_has_a_row_and_no_bar() -> None:
+    timeline = lay_out([step("a", 0, 500), Step("b", status="pending")])
+    assert timeline and timeline.rows[1].bar is None
+
+
+def test_without_any_time_there_is_no_timeline() -> None:
+    assert lay_out([]) is None
+    assert lay_out([Step("a", status="skipped"), Step("b", status="pending")]) is None
+
+
+def test_the_steps_of_a_module_stand_in_one_band_under_its_name() -> None:
+    steps = [
+        step("start", 0, 10),
+        step("a", 10, 20, module_name="recon"),
+        step("b", 15, 30, module_name="ports"),
+        step("c", 20, 40, module_name="recon"),
+        step("end", 40, 50),
+    ]
+    timeline = lay_out(steps)
+    assert timeline
+    labels = [(row.label, row.span is None) for row in timeline.rows]
+    assert labels == [
+        ("start", False),
+        ("recon", True),
+        ("a", False),
+        ("c", False),
+        ("ports", True),
+        ("b", False),
+        ("end", False),
+    ]
+    assert [(band.y, band.height) for band in timeline.bands] == [(24, 72), (96, 48)]
+    recon = timeline.rows[1].bar
+    assert recon and (recon.x, recon.width) == (20, 60)
+
+
+def test_the_axis_begins_with_the_run_and_ends_with_its_last_sign_of_life() -> None:
+    timeline = lay_out([step("a", 500, 1000)], START, START + timedelta(seconds=2))
+    assert timeline and timeline.rows[0].bar
+    assert (timeline.rows[0].bar.x, timeline.rows[0].bar.width) == (25, 25)
+
+
+def test_the_summary_names_what_failed() -> None:
+    failed = [step(f"s{n}", 0, 10, status="failed") for n in range(7)]
+    timeline = lay_out([step("a", 0, 1000), *failed])
+    assert timeline
+    assert timeline.summary == "Timeline over 1.0 s: 8 rows, failed: s0, s1, s2, s3, s4 and 2 more."
+
+
+def test_a_group_is_one_bar_with_the_number_of_its_steps() -> None:
+    group = GroupSpan("recon", 1200, "failed", START, START + timedelta(seconds=3))
+    timeline = lay_out([group])
+    assert timeline
+    assert (timeline.rows[0].label, timeline.rows[0].length) == ("recon × 1,200", "3.0 s")
+
+
+@pytest.mark.parametrize(
+    ("length_ms", "labels"),
+    [
+        (1, ["0 ms", "1 ms"]),
+        (1200, ["0 s", "0.2 s", "0.4 s", "0.6 s", "0.8 s", "1 s", "1.2 s"]),
+        (7025, ["0 s", "2 s", "4 s", "6 s"]),
+        (90_000, ["0 s", "15 s", "30 s", "45 s", "60 s", "75 s", "90 s"]),
+        (600_000, ["0 min", "2 min", "4 min", "6 min", "8 min", "10 min"]),
+        (30 * 3_600_000, ["0 h", "6 h", "12 h", "18 h", "24 h", "30 h"]),
+        (10 * 86_400_000, ["0 d", "2 d", "4 d", "6 d", "8 d", "10 d"]),
+    ],
+)
+def test_ticks_stand_at_round_times(length_ms: float, labels: list[str]) -> None:
+    assert [tick.label for tick in find_ticks(length_ms)] == labels
+
+
+@given(st.floats(min_value=1, max_value=1e13))
+def test_ticks_are_few_and_in_the_plot(length_ms: float) -> None:
+    ticks = list(find_ticks(length_ms))
+    assert 1 <= len(ticks) <= MAX_TICKS + 1
+    assert all(0 <= tick.x <= 100 for tick in ticks)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 10**6),
+            st.none() | st.integers(0, 10**6),
+            st.sampled_from(["completed", "failed", "running", "skipped", "pending"]),
+            st.sampled_from(["", "a", "b"]),
+        )
+    )
+)
+def test_every_step_has_one_row_and_no_bar_leaves_the_plot(
+    rows: list[tuple[int, int | None, str, str]],
+) -> None:
+    steps = [
+        step(
+            str(n), start, None if length is None else start + length, status=status, module_name=m
+        )
+        for n, (start, length, status, m) in enumerate(rows)
+    ]
+    timeline = lay_out(steps)
+    if timeline:
+        assert sorted(row.label for row in timeline.rows if row.span) == sorted(
+            map(str, range(len(rows)))
+        )
+        for bar in (row.bar for row in timeline.rows if row.bar):
+            assert bar.x >= 0 and bar.width > 0 and bar.x + bar.width <= 100.001

@@ -1,0 +1,56 @@
+"""Lay out named values and tell which look secret, so that a page does not show them unasked."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import orjson
+
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_SECRET_WORDS = frozenset(
+    ("apikey", "auth", "authorization", "bearer", "cookie", "cookies", "creds", "jwt", "key")
+    + ("keys", "pass", "passphrase", "pat", "pwd")
+)
+_SECRET_PARTS = ("password", "passwd", "secret", "token", "apikey", "credential")
+_URL_WITH_PASSWORD = re.compile(r"://[^/\s:@]{0,200}:[^/\s@]{1,200}@")
+
+
+class NamedValue(NamedTuple):
+    """A value as text; an empty one is never secret."""
+
+    name: str
+    value: str
+    is_secret: bool
+
+
+def named_values(values: Mapping[str, Any] | None) -> list[NamedValue]:
+    """Return the values in the order of their names, empty ones last."""
+    named = [_named_value(name, value) for name, value in sorted((values or {}).items())]
+    return sorted(named, key=lambda one: not one.value)
+
+
+def is_secret_name(name: str) -> bool:
+    """Tell whether what has this name is likely a password, a token or a key."""
+    words = {word.lower() for word in _WORDS.findall(name)}
+    lower = name.lower()
+    return bool(words & _SECRET_WORDS) or any(part in lower for part in _SECRET_PARTS)
+
+
+def _named_value(name: str, value: Any) -> NamedValue:
+    text = _text(value)
+    is_secret = is_secret_name(name) or _holds_secret(value)
+    return NamedValue(name, text, bool(text) and is_secret)
+
+
+def _text(value: Any) -> str:
+    if value is None or isinstance(value, str):
+        return value or ""
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+
+
+def _holds_secret(value: Any) -> bool:
+    if isinstance(value, str):
+        return _URL_WITH_PASSWORD.search(value) is not None
+    if isinstance(value, dict):
+        return any(is_secret_name(name) or _holds_secret(one) for name, one in value.items())
+    return isinstance(value, list) and any(map(_holds_secret, value))

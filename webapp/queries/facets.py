@@ -1,0 +1,127 @@
+"""Count what each value of a filter would show, beside what it shows now."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Self
+
+from sqlalchemy import func, literal, select, union_all
+
+from ..extensions import db
+from ..filters import NOT, RunFilters, StepFilters
+from ..models import TOTAL_BLOCK, Run, RunStatus, Step, StepCount, StepStatus, StepType
+from .conditions import any_of
+from .counts import COUNTED, Total, count_by_kept_counts, run_conditions
+from .steps import count_steps, plan_steps
+
+Cells = Mapping[tuple[str, str], int]
+
+
+@dataclass(frozen=True, slots=True)
+class StepFacets:
+    """How many steps a list has, and how many at each status and of each type it could have.
+
+    `by_status` leaves the status filter aside, `by_type` that of the type. Both are None where
+    counting would be dear; `all_statuses` then too.
+    """
+
+    total: Total
+    overall: Total
+    all_statuses: Total | None
+    by_status: dict[str, Total] | None
+    by_type: dict[str, Total] | None
+
+    @classmethod
+    def of(cls, filters: StepFilters) -> Self:
+        """Count for these filters."""
+        overall = Total(count_by_kept_counts(StepFilters()))
+        cells = _count_cells(replace(filters, status=(), step_type=()))
+        if cells is None:
+            return cls(count_steps(filters), overall, None, None, None)
+        statuses, types = filters.status, filters.step_type
+        return cls(
+            total=Total(_sum(cells, statuses, types)),
+            overall=overall,
+            all_statuses=Total(_sum(cells, (), types)),
+            by_status={s: Total(_sum(cells, (s,), types)) for s in StepStatus},
+            by_type={t: Total(_sum(cells, statuses, (t,))) for t in StepType},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacets:
+    """How many runs a list has, and how many at each status it could have."""
+
+    total: Total
+    overall: Total
+    all_statuses: Total
+    by_status: dict[str, Total]
+
+    @classmethod
+    def of(cls, filters: RunFilters) -> Self:
+        """Count for these filters, each status no further than a page needs to know."""
+        by_status = _count_runs_by_status(replace(filters, status=()))
+        everywhere = _count_runs_by_status(RunFilters()) if filters.active() else by_status
+        shown = [n for status, n in by_status.items() if _is_chosen(status, filters.status)]
+        return cls(
+            total=_add(shown),
+            overall=_add(everywhere.values()),
+            all_statuses=_add(by_status.values()),
+            by_status=by_status,
+        )
+
+
+def _count_cells(filters: StepFilters) -> Cells | None:
+    """Count by (status, type): from the kept counts, or from the rows, if these are few."""
+    if filters.run_id or filters.run_uuid or filters.step_name:
+        return _count_cells_of_rows(filters)
+    statement = select(StepCount.status, StepCount.step_type, func.sum(StepCount.n)).where(
+        StepCount.block == TOTAL_BLOCK
+    )
+    if filters.workspace:
+        statement = statement.where(any_of(StepCount.workspace, filters.workspace))
+    statement = statement.group_by(StepCount.status, StepCount.step_type)
+    return {(status, kind): int(n) for status, kind, n in db.session.execute(statement)}
+
+
+def _count_cells_of_rows(filters: StepFilters) -> Cells | None:
+    plan = plan_steps(filters)
+    if plan.is_empty:
+        return {}
+    inner = select(Step.status, Step.step_type).where(*plan.conditions).limit(COUNTED + 1)
+    rows = inner.subquery()
+    statement = select(rows.c.status, rows.c.step_type, func.count()).group_by(
+        rows.c.status, rows.c.step_type
+    )
+    cells = {(status, kind): n for status, kind, n in db.session.execute(statement)}
+    return cells if sum(cells.values()) <= COUNTED else None
+
+
+def _count_runs_by_status(filters: RunFilters) -> dict[str, Total]:
+    parts = []
+    for status in RunStatus:
+        inner = select(Run.id).where(*run_conditions(replace(filters, status=(status,))))
+        n = select(func.count()).select_from(inner.limit(COUNTED + 1).subquery())
+        parts.append(select(literal(status.value), n.scalar_subquery()))
+    found = db.session.execute(union_all(*parts))
+    return {status: Total(min(n, COUNTED), n <= COUNTED) for status, n in found}
+
+
+def _add(totals: Iterable[Total]) -> Total:
+    parts = list(totals)
+    if all(part.is_exact for part in parts):
+        return Total(sum(part.n for part in parts))
+    return Total(COUNTED, is_exact=False)
+
+
+def _sum(cells: Cells, statuses: tuple[str, ...], types: tuple[str, ...]) -> int:
+    return sum(
+        n
+        for (status, kind), n in cells.items()
+        if _is_chosen(status, statuses) and _is_chosen(kind, types)
+    )
+
+
+def _is_chosen(value: str, wanted: tuple[str, ...]) -> bool:
+    """Tell whether a filter lets a value through: any of the plain, none of the negated."""
+    plain = [one for one in wanted if not one.startswith(NOT)]
+    return (not plain or value in plain) and NOT + value not in wanted
