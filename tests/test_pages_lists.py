@@ -336,3 +336,13 @@ def test_a_page_of_runs_keeps_its_statement_budget(app: Flask, signed_in: FlaskC
         signed_in.get("/runs?status=failed&workspace=example.com", headers=HTMX)
     # The user; the runs; the counts of this view and those of all runs.
     assert len(statements) == 4, "\n\n".join(statements)
+
+
+def test_static_files_are_named_by_their_content_and_kept(signed_in: FlaskClient) -> None:
+    page = signed_in.get("/steps").text
+    for address in re.findall(r'(?:href|src)="(/static/[^"]+)"', page):
+        assert re.search(r"\?v=[0-9a-f]{10}$", address)
+        response = signed_in.get(address)
+        assert response.status_code == 200, address
+        assert response.cache_control.max_age == 365 * 24 * 3600
+        response.close()

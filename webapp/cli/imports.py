@@ -10,7 +10,7 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from ..database import check_version
+from ..database import DatabaseVersionError, check_version
 from ..ingest.errors import SourceError
 from ..ingest.osmedeus.importer import import_base
 from ..ingest.osmedeus.run_writer import Report
@@ -30,11 +30,11 @@ def import_group() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def import_osmedeus(path: Path, workspaces: Path | None, name: str | None, as_json: bool) -> None:
     """Import an Osmedeus base: its folder, or its database file. Twice changes nothing."""
-    check_version()
     try:
+        check_version()
         with progress_report() as report:
             summary = import_base(path, workspaces, name, report=report)
-    except SourceError as error:
+    except (SourceError, DatabaseVersionError) as error:
         raise click.ClickException(str(error)) from error
     if as_json:
         click.echo(orjson.dumps(summary.to_dict(), option=orjson.OPT_INDENT_2))

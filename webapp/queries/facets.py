@@ -36,7 +36,7 @@ class StepFacets:
         overall = Total(count_by_kept_counts(StepFilters()))
         cells = _count_cells(replace(filters, status=(), step_type=()))
         if cells is None:
-            return cls(count_steps(filters), overall, None, None, None)
+            return cls(_count_many(filters), overall, None, None, None)
         statuses, types = filters.status, filters.step_type
         return cls(
             total=Total(_sum(cells, statuses, types)),
@@ -83,10 +83,20 @@ def _count_cells(filters: StepFilters) -> Cells | None:
     return {(status, kind): int(n) for status, kind, n in db.session.execute(statement)}
 
 
+def _count_many(filters: StepFilters) -> Total:
+    """Count where more than COUNTED are left without the filters of status and type."""
+    if filters.status or filters.step_type or not filters.step_name:
+        return count_steps(filters)
+    return Total(COUNTED, is_exact=False)
+
+
 def _count_cells_of_rows(filters: StepFilters) -> Cells | None:
+    """Count the rows of a run or a name; None when there are more than COUNTED."""
     plan = plan_steps(filters)
     if plan.is_empty:
         return {}
+    if plan.has_many and not filters.workspace:
+        return None
     inner = select(Step.status, Step.step_type).where(*plan.conditions).limit(COUNTED + 1)
     rows = inner.subquery()
     statement = select(rows.c.status, rows.c.step_type, func.count()).group_by(

@@ -73,11 +73,15 @@ LISTED_NAMES = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How to look steps up: the conditions, and the column whose index leads, if one does."""
+    """How to look steps up: the conditions, and the column whose index leads, if one does.
+
+    `has_many` tells that the wanted names alone have more than COUNTED rows.
+    """
 
     conditions: list[ColumnElement[bool]]
     leading: Column | None
     is_empty: bool = False
+    has_many: bool = False
 
 
 def find_steps(filters: StepFilters, columns: Sequence[Column]) -> Sequence[Row[Any]]:
@@ -132,7 +136,9 @@ def plan_steps(filters: StepFilters) -> Plan:
         leading = Step.step_name if _are_rare_names(names) else None
     else:
         leading = _find_rare_column(filters)
-    return Plan(_conditions(replace(filters, run_id=run_ids), names, leading), leading)
+    has_many = leading is None and 0 < len(names) <= LISTED_NAMES
+    conditions = _conditions(replace(filters, run_id=run_ids), names, leading)
+    return Plan(conditions, leading, has_many=has_many)
 
 
 def _conditions(

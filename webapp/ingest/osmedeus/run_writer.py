@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from sqlalchemy import Engine
 
+from ..errors import SourceError
 from ..stored_steps import find_stored_steps, has_steps
 from ..writer import Writer
 from .database import SourceDatabase, SourceRow, SourceRun, as_text
@@ -109,6 +110,8 @@ class RunWriter:
         file = self._open_log(place.folder)
         file.seek(place.line.offset)
         command, output = read_output(file.read(place.line.length))
+        if command != place.line.command:
+            raise SourceError(f"{file.name} changed while it was read; import it again.")
         return Texts(command, output, place.line.error, None, None)
 
     def _open_log(self, folder: int) -> BinaryIO:

@@ -1,0 +1,1 @@
+"""Measure what has a budget: `make bench`, or `python -m benchmarks --rows 100000`."""
