@@ -66,7 +66,7 @@ def _answers(url: str, process: subprocess.Popen[bytes]) -> bool:
     while time.monotonic() < end and process.poll() is None:
         try:
             with _opener.open(url, timeout=2) as response:
-                return response.status == 200
+                return bool(response.status == 200)
         except OSError:
             time.sleep(0.05)
     return False

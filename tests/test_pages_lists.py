@@ -345,4 +345,5 @@ def test_static_files_are_named_by_their_content_and_kept(signed_in: FlaskClient
         response = signed_in.get(address)
         assert response.status_code == 200, address
         assert response.cache_control.max_age == 365 * 24 * 3600
+        assert "Set-Cookie" not in response.headers
         response.close()
