@@ -27,10 +27,10 @@ def test_a_completed_step_is_read_with_its_place_in_the_file() -> None:
     data = before + completed(5, "probe", took=0.0123456)
     (step,) = read(data)
     assert (step.name, step.step_type, step.failed) == ("probe", "bash", False)
-    assert (step.duration_us, step.duration_ms) == (12_346, 12)
+    assert (step.duration_us, step.duration_ms) == (12_345, 12)
     assert step.at == int(at(5).timestamp()) * 1_000_000
     assert data[step.offset : step.offset + step.length] == completed(5, "probe", took=0.0123456)
-    assert read_output(data[step.offset :]) == ("run probe", "output of probe")
+    assert read_output(data[step.offset :], step) == "output of probe"
 
 
 def test_a_failed_step_counts_once_though_two_lines_tell_of_it() -> None:
@@ -121,16 +121,15 @@ def test_a_line_glued_to_the_stump_of_another_is_read() -> None:
     log = read_execution_log([data])
     (step,) = log.step_lines()
     assert step.name == "next"
-    assert read_output(data[step.offset : step.offset + step.length])[1] == "output of next"
+    assert read_output(data[step.offset : step.offset + step.length], step) == "output of next"
 
 
 def test_nul_markup_and_what_is_no_utf_8_survive() -> None:
     hostile = 'a\0b<script>\u202e "quoted" \\ \n\x1b[31m'
     data = completed(0, "odd", output=hostile)
-    assert read_output(data) == ("run odd", hostile)
+    assert read_output(data, read(data)[0]) == hostile
     broken = completed(0, "odd").replace(b"output of", b"out\xffput of")
-    assert read(broken)[0].name == "odd"
-    assert "�" in read_output(broken)[1]
+    assert "�" in (read_output(broken, read(broken)[0]) or "")
 
 
 def test_an_output_of_eleven_megabytes_is_not_kept_in_memory() -> None:
@@ -139,7 +138,18 @@ def test_an_output_of_eleven_megabytes_is_not_kept_in_memory() -> None:
     (step,) = log.step_lines()
     assert step.length == len(big)
     assert not any(len(value) > 1000 for value in (step.command, step.error, step.name))
-    assert len(read_output(big)[1]) == 11_000_000
+    assert len(read_output(big, step) or "") == 11_000_000
+
+
+def test_another_line_in_a_step_s_place_is_not_taken_for_it() -> None:
+    (step,) = read(completed(0, "probe", command=""))
+    assert read_output(b"", step) is None
+    assert read_output(completed(0, "other", command=""), step) is None
+    assert read_output(completed(9, "probe", command=""), step) is None
+
+
+def test_milliseconds_are_cut_off_as_the_engine_does() -> None:
+    assert read(completed(0, "slow", took=1.351999616))[0].duration_ms == 1351
 
 
 def test_an_output_that_looks_like_a_line_is_no_line() -> None:
@@ -151,7 +161,7 @@ def test_an_output_that_looks_like_a_line_is_no_line() -> None:
 def test_any_bytes_are_read_without_an_error(lines: list[bytes]) -> None:
     data = b"".join(lines)
     for step in read(data):
-        read_output(data[step.offset : step.offset + step.length])
+        assert read_output(data[step.offset : step.offset + step.length], step) is not None
 
 
 @given(

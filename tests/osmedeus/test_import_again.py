@@ -74,6 +74,22 @@ def test_a_run_that_went_on_is_updated(app: Flask, base_copy: Path) -> None:
     assert recount(app) == kept(app, True)
 
 
+def test_a_step_at_work_that_never_ended_goes_when_its_run_is_over(
+    app: Flask, base_copy: Path
+) -> None:
+    with app.app_context():
+        import_base(base_copy / "base")
+    database = base_copy / "base" / "database-osm.sqlite"
+    database.chmod(0o644)
+    ended = "status='cancelled', completed_at='2026-11-23 22:23:23+00:00'"
+    change(database, f"UPDATE runs SET {ended} WHERE id=25")
+    with app.app_context():
+        import_base(base_copy / "base")
+        run = db.session.get_one(Run, 25)
+        assert (run.status, run.steps_completed, run.steps_running) == ("cancelled", 1, 0)
+    assert recount(app) == kept(app, True)
+
+
 def test_a_step_first_seen_in_the_log_becomes_its_row_when_that_appears(
     app: Flask, base_copy: Path
 ) -> None:

@@ -267,6 +267,34 @@ def test_unreadable_texts_and_odd_values_do_not_end_an_import(app: Flask, databa
         assert step.started_at is None
 
 
+def test_numbers_and_keys_that_no_engine_writes_do_not_end_an_import(
+    app: Flask, database: Path
+) -> None:
+    with closing(sqlite3.connect(database)) as connection:
+        connection.executescript(
+            """
+            CREATE TABLE odd AS SELECT * FROM runs; DROP TABLE runs; ALTER TABLE odd RENAME TO runs;
+            CREATE TABLE odd AS SELECT * FROM step_results; DROP TABLE step_results;
+            ALTER TABLE odd RENAME TO step_results;
+            UPDATE runs SET id=9223372036854775807 WHERE id=2;
+            UPDATE runs SET run_uuid=(SELECT run_uuid FROM runs WHERE id=1) WHERE id=3;
+            UPDATE runs SET total_steps=9e999, params='{"a": 1e400, "b": NaN}' WHERE id=4;
+            UPDATE step_results SET duration_ms=9e999, exports='{"a": Infinity}' WHERE run_id=1;
+            UPDATE step_results SET id='same' WHERE run_id=12;
+            """
+        )
+        deep = '{"a":' + "[" * 5000 + "]" * 5000 + "}"
+        connection.execute("UPDATE runs SET params=? WHERE id=5", [deep])
+        connection.commit()
+    with app.app_context():
+        summary = import_base(database)
+        # And one for the steps of the UUID that was lost.
+        assert summary.runs.added == 33 + 1
+        assert summary.kept_out["an id that another step has"] == 6
+        again = import_base(database)
+        assert (again.runs.added, again.runs.changed, again.steps.added) == (0, 0, 0)
+
+
 def test_the_command_says_one_line_and_exits_with_1(app: Flask, tmp_path: Path) -> None:
     result = app.test_cli_runner().invoke(args=["import", "osmedeus", str(tmp_path / "no")])
     assert result.exit_code == 1

@@ -253,6 +253,55 @@ def test_many_runs_over_one_target_are_matched_in_time_that_grows_with_their_num
     assert matching.outcomes[Outcome.PLACED] == 2000
 
 
+def test_a_closing_line_that_two_modules_fit_ends_neither() -> None:
+    runs = [run(key, key, 0, None, 2, status="running") for key in "ab"]
+    log = opening(0, "a", 2) + opening(0, "b", 2) + closing(5, 2, "5.0s")
+    matching = match(runs, {"f": log + failed(5, "one", command="scan a")})
+    assert names(matching) == {"a": ["one"]}
+
+
+def test_a_closing_line_ends_what_the_others_leave_for_it() -> None:
+    # The first line fits run a alone; so the second one, which fits both, is run b's.
+    runs = [run("a", "a", 0, None, 2, status="running"), run("b", "b", 2, None, 2)]
+    log = opening(0, "a", 2) + opening(1, "b", 2) + closing(5, 2, "5.5s") + closing(6, 2, "5.5s")
+    assert names(match(runs, {"f": log + failed(6, "one")})) == {}
+
+
+def test_a_killed_run_takes_no_line_long_after_it_went_quiet() -> None:
+    runs = [run("a", "t", 0, None, 5), run("b", "t", 900, 960, 5, status="failed")]
+    log = opening(0, "t", 5) + failed(1, "one") + opening(900, "t", 5) + failed(905, "one")
+    assert names(match(runs, {"t": log})) == {"a": ["one"], "b": ["one"]}
+
+
+def test_of_two_runs_alike_the_one_started_first_begins_first() -> None:
+    # The first one was killed: it ends last of all.
+    runs = [run("a", "t", 0.1, None, 5), run("b", "t", 0.7, 30, 5, status="failed")]
+    log = opening(0, "t", 5) + failed(0, "one") + opening(0, "t", 5)
+    assert names(match(runs, {"t": log})) == {"a": ["one"]}
+
+
+def test_the_target_in_the_command_tells_more_than_what_workflows_are_known_to_have() -> None:
+    runs = [
+        run("a", "g1.example.com", 0, 60, 5, status="failed", workflow_name="one"),
+        run("b", "g2.example.com", 0, 60, 5, status="failed", workflow_name="two"),
+        run("c", "v", 0, 60, 5, status="failed", workflow_name="two"),
+    ]
+    alone = opening(0, "v", 5) + failed(3, "scan")
+    both = opening(0, "g1.example.com", 5) + opening(0, "g2.example.com", 5)
+    both += failed(5, "scan", command="scan g1.example.com")
+    assert names(match(runs, {"1": alone, "2": both})) == {"a": ["scan"], "c": ["scan"]}
+
+
+def test_as_many_steps_as_a_module_has_are_all_it_has() -> None:
+    runs = [
+        run("a", "t", 0, 20, 1, workflow_name="one"),
+        run("b", "t", 30, 90, 1, status="failed", workflow_name="one"),
+        run("c", "u", 30, 90, 5, status="failed", workflow_name="two"),
+    ]
+    log = opening(0, "t", 1) + completed(9, "only") + opening(30, "t", 1) + opening(30, "u", 5)
+    assert names(match(runs, {"f": log + failed(40, "other")})) == {"a": ["only"], "c": ["other"]}
+
+
 def test_an_empty_log_matches_nothing() -> None:
     folder = FolderLog("f", read_execution_log([]))
     assert folder.log.events == []

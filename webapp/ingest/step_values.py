@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 from .preview import count_lines, preview_line
@@ -73,11 +74,11 @@ def storable_text(text: str) -> str:
 
 
 def storable_json(value: Any) -> Any:
-    """Return the same JSON value with every text in it storable."""
+    """Return the same JSON value with every text in it storable; what is no number becomes null."""
     if isinstance(value, str):
         return storable_text(value)
     if isinstance(value, dict):
         return {storable_text(key): storable_json(item) for key, item in value.items()}
     if isinstance(value, list):
         return [storable_json(item) for item in value]
-    return value
+    return None if isinstance(value, float) and not isfinite(value) else value

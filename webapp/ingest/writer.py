@@ -9,10 +9,9 @@ from contextlib import contextmanager
 from dataclasses import fields
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from ..filters import MAX_INTEGER
 from ..models import Artifact, Base, Counter, Run, Step, table_of
 from .records import ArtifactRecord, RunRecord, StepRecord, Tally, WriterSummary
 from .step_counts import StepCountDeltas
@@ -21,6 +20,8 @@ from .step_values import COMPARED, is_changed, step_values, storable_json
 BATCH_ROWS = 5_000
 BATCH_CHARACTERS = 16 * 1024 * 1024
 KEYS_PER_QUERY = 500
+# A source's own number larger than this would leave none for the runs after it.
+LARGEST_WANTED_ID = 2**53
 # Any number will do, so long as every writer on one PostgreSQL takes the same.
 ADVISORY_LOCK = 7_783_412
 
@@ -93,6 +94,19 @@ class Writer:
         self._waiting_characters += len(record.output) + len(record.command)
         if len(self._waiting) >= BATCH_ROWS or self._waiting_characters >= BATCH_CHARACTERS:
             self.flush()
+
+    def remove_steps(self, run_id: int, keys: Sequence[str]) -> None:
+        """Delete steps of a run, by their keys, that the source does not have any more."""
+        table = table_of(Step)
+        columns = (Step.id, Step.run_id, Step.workspace, Step.status, Step.step_type)
+        of_keys = (Step.run_id == run_id, Step.source_key.in_(keys))
+        with self._transaction() as connection:
+            deltas = StepCountDeltas()
+            found = connection.execute(select(*columns).where(*of_keys)).all()
+            for row in found:
+                deltas.add(row.id, dict(row._mapping), -1)
+            connection.execute(delete(table).where(table.c.id.in_([row.id for row in found])))
+            deltas.write(connection)
 
     def flush(self) -> None:
         """Write the waiting steps and the counts with them, in one transaction."""
@@ -215,7 +229,7 @@ class _RunIds:
     """Give out numbers for runs: the source's own where it is free, else the next."""
 
     def __init__(self, connection: Connection, wanted: Sequence[int | None]) -> None:
-        numbers = [number for number in wanted if number]
+        numbers = [number for number in wanted if number and number <= LARGEST_WANTED_ID]
         self._last = connection.execute(select(func.max(Run.id))).scalar() or 0
         self._taken: set[int] = set()
         for start in range(0, len(numbers), KEYS_PER_QUERY):
@@ -223,7 +237,9 @@ class _RunIds:
             self._taken.update(connection.execute(some).scalars())
 
     def take(self, wanted: int | None) -> int:
-        is_free = wanted is not None and 0 < wanted <= MAX_INTEGER and wanted not in self._taken
+        is_free = (
+            wanted is not None and 0 < wanted <= LARGEST_WANTED_ID and wanted not in self._taken
+        )
         number = wanted if is_free and wanted is not None else self._last + 1
         self._taken.add(number)
         self._last = max(self._last, number)

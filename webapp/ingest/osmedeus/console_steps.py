@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from .console_log import ConsoleEvent, Section
 from .matching import Ended
-from .openings import Candidate
+from .spans import Candidate
 from .workflow_file import Workflow
 
 

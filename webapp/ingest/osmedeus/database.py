@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
+from ...filters import MAX_INTEGER
 from ..errors import SourceError
 from .times import parse_time, to_moment
 
@@ -68,19 +71,21 @@ class SourceDatabase:
 
     def find_runs(self) -> list[SourceRun]:
         """Return all runs, oldest first."""
-        runs = []
+        runs: dict[str, SourceRun] = {}
         for row in self._connection.execute('SELECT * FROM "runs"'):
             columns = dict(row)
-            runs.append(
-                SourceRun(
-                    key=as_text(columns.get("run_uuid")) or as_text(columns.get("id")),
-                    columns=columns,
-                    params=load_object(columns.get("params")),
-                    started_at=to_moment(parse_time(columns.get("started_at"))),
-                    completed_at=to_moment(parse_time(columns.get("completed_at"))),
-                )
+            key = as_text(columns.get("run_uuid")) or as_text(columns.get("id"))
+            if key in runs:
+                # Only in a database without its unique keys; the number still tells them apart.
+                key = f"{key}~{as_text(columns.get('id'))}~{len(runs)}"
+            runs[key] = SourceRun(
+                key=key,
+                columns=columns,
+                params=load_object(columns.get("params")),
+                started_at=to_moment(parse_time(columns.get("started_at"))),
+                completed_at=to_moment(parse_time(columns.get("completed_at"))),
             )
-        return sorted(runs, key=_age_of_run)
+        return sorted(runs.values(), key=_age_of_run)
 
     def find_rows(self, runs: list[SourceRun]) -> list[SourceRow]:
         """Return what matching needs of every step, in the order in which they were written."""
@@ -176,15 +181,19 @@ def as_text(value: object) -> str:
 
 
 def as_number(value: object) -> int:
-    """Return a column's value as a whole number; what is none is 0."""
-    return int(value) if isinstance(value, (int, float)) else 0
+    """Return a column's value as a whole number that every engine keeps; what is none is 0."""
+    if not isinstance(value, (int, float)) or not -MAX_INTEGER <= value <= MAX_INTEGER:
+        return 0
+    return int(value)
 
 
 def load_object(value: object) -> dict[str, Any]:
     """Return a JSON column's object; empty for NULL, `null` and what is no object."""
     try:
         loaded = json.loads(as_text(value) or "null")
-    except ValueError:
+        # Too deep to be written again, or with numbers that no JSON has room for.
+        orjson.dumps(loaded)
+    except (ValueError, TypeError, RecursionError):
         return {}
     return loaded if isinstance(loaded, dict) else {}
 

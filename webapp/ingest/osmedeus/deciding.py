@@ -6,14 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from .database import SourceRow
 from .execution_log import Event, StepLine
-from .openings import Candidate, Openings
+from .openings import Openings
+from .spans import Candidate
 from .times import SECOND
 from .workflow_file import Workflow
 
 # A cancelled run may still end the step that it had begun.
 CANCELLED_GRACE = 5 * SECOND
-# The engine goes from step to step at once: a run that the database lacks, and of whose end
-# nothing tells, is over when no line could be its own for so long.
+# The engine goes from step to step at once: a run of whose end nothing tells, killed or not in
+# the database any more, is over when no line could be its own for so long.
 SILENCE = 60 * SECOND
 
 
@@ -30,8 +31,16 @@ class Knowledge:
 
     def learn(self, candidate: Candidate, index: int, name: str) -> None:
         """Note that a run had a step of this name."""
-        for workflow in _names_of(candidate, index):
-            self._some[workflow].add(name)
+        workflows = _names_of(candidate, index)
+        if len(workflows) == 1:
+            self._note(workflows.pop(), candidate.size_at(index), name)
+
+    def _note(self, workflow: str, size: int | None, name: str) -> None:
+        some = self._some[workflow]
+        some.add(name)
+        # As many steps as the workflow says it has: these are all.
+        if size == len(some):
+            self._whole[workflow] |= some
 
     def learn_rows(self, lines: "FolderLines") -> None:
         """Note the steps of all lines that have a row."""
@@ -48,7 +57,7 @@ class Knowledge:
     def has_not(self, candidate: Candidate, index: int, name: str) -> bool:
         """Tell whether the workflow of a run is wholly known not to have such a step."""
         names = _names_of(candidate, index)
-        is_whole = any(self._whole[one] for one in names)
+        is_whole = bool(names) and all(self._whole[one] for one in names)
         return is_whole and not self.has(candidate, index, name)
 
 
@@ -86,13 +95,18 @@ class FolderLines:
             return self._by_run.get(row.run_key or "")
         return self._found.get(index)
 
-    def decide(self, knowledge: Knowledge) -> bool:
-        """Place what can be placed now; tell whether anything was."""
+    def decide(self, knowledge: Knowledge, may_rely_on_known: bool) -> bool:
+        """Place what can be placed now; tell whether anything was.
+
+        `may_rely_on_known` lets the only workflow known to have such a step win over workflows
+        of which less is known.
+        """
+        self._drop_silent()
         placed = []
         for index, fitting in self.undecided.items():
             line = self._events[index]
             assert isinstance(line, StepLine)
-            candidate = self._choose(index, line, fitting, knowledge)
+            candidate = self._choose(index, line, fitting, knowledge, may_rely_on_known)
             if candidate is not None:
                 self._found[index] = candidate
                 knowledge.learn(candidate, index, line.name)
@@ -101,8 +115,33 @@ class FolderLines:
             del self.undecided[index]
         return bool(placed)
 
+    def _drop_silent(self) -> None:
+        """Take runs of whose end nothing tells from the lines that came too long after.
+
+        A run that the database has still takes a line that no other can take.
+        """
+        if not any(one.completed_at is None for one in self._openings.candidates):
+            return
+        seen: dict[Candidate, int] = {}
+        for index, line in self.step_lines():
+            fits = self.undecided.get(index)
+            if fits is None:
+                found = self.candidate_of(index)
+                seen.update({found: line.at} if found else {})
+                continue
+            kept = [one for one in fits if not _was_silent(one, index, line, seen)]
+            kept = kept or [one for one in fits if one.run is not None]
+            seen.update((one, line.at) for one in kept)
+            self.undecided[index] = kept
+        self.undecided = {index: fits for index, fits in self.undecided.items() if fits}
+
     def _choose(
-        self, index: int, line: StepLine, fitting: list[Candidate], knowledge: Knowledge
+        self,
+        index: int,
+        line: StepLine,
+        fitting: list[Candidate],
+        knowledge: Knowledge,
+        may_rely_on_known: bool,
     ) -> Candidate | None:
         """Return the one run that a line can belong to, or None."""
         if len(fitting) > 1:
@@ -110,9 +149,9 @@ class FolderLines:
                 one for one in fitting if not knowledge.has_not(one, index, line.name)
             ] or fitting
         if len(fitting) > 1:
-            fitting = _narrow_by_workflow(fitting, index, line.name, knowledge)
-        if len(fitting) > 1:
             fitting = self._narrow_by_target(fitting, line.command)
+        if len(fitting) > 1 and may_rely_on_known:
+            fitting = _narrow_by_workflow(fitting, index, line.name, knowledge)
         return fitting[0] if len(fitting) == 1 else None
 
     def _narrow_by_target(self, fitting: list[Candidate], command: str) -> list[Candidate]:
@@ -128,7 +167,6 @@ class FolderLines:
         """Return the runs that are open for each line without a row, by its index."""
         waiting = sorted(self._openings.candidates, key=lambda one: one.first, reverse=True)
         begun: list[Candidate] = []
-        last_seen: dict[Candidate, int] = {}
         fitting: dict[int, list[Candidate]] = {}
         # A line stands after every beginning and every row above it: it cannot be older.
         earliest = 0
@@ -143,20 +181,27 @@ class FolderLines:
                 earliest = max(earliest, self.rows[index].completed_at or 0)
                 continue
             begun = [one for one in begun if one.is_open(index) and _end_of(one) >= earliest]
-            fits = [one for one in begun if _fits(one, event, last_seen)]
-            last_seen.update((one, max(event.at, last_seen.get(one, 0))) for one in fits)
+            fits = [one for one in begun if _fits(one, event)]
             if fits:
                 fitting[index] = fits
         return fitting
 
 
-def _fits(candidate: Candidate, line: StepLine, last_seen: dict[Candidate, int]) -> bool:
+def _was_silent(
+    candidate: Candidate, index: int, line: StepLine, seen: dict[Candidate, int]
+) -> bool:
+    """Tell whether a run without an end went quiet long before a line's step began."""
+    if candidate.completed_at is not None:
+        return False
+    begun = [span.opened_at for span in candidate.modules if span.first < index]
+    return line.began_at > max([candidate.opened_at, seen.get(candidate, 0), *begun]) + SILENCE
+
+
+def _fits(candidate: Candidate, line: StepLine) -> bool:
     """Tell whether a line lies in the window of a run."""
     # Both times are whole seconds: the step can have begun up to one later than it seems.
     if line.began_at + SECOND < candidate.opened_at // SECOND * SECOND:
         return False
-    if candidate.run is None:
-        return line.began_at <= last_seen.get(candidate, candidate.opened_at) + SILENCE
     return line.at <= _end_of(candidate)
 
 
@@ -173,21 +218,24 @@ def _narrow_by_workflow(
 ) -> list[Candidate]:
     """Keep the runs of the only workflow that is known to have such a step.
 
-    A run that the database lacks may be of any workflow: nothing is known against it.
+    A run that the database lacks may be of any workflow: nothing is known against it. A run of
+    whose end nothing tells fits every later line; that it could be it says too little.
     """
     if any(one.run is None and not one.workflow_name for one in fitting):
         return fitting
     having = [one for one in fitting if knowledge.has(one, index, name)]
+    if any(one.completed_at is None for one in having):
+        return fitting
     return having if len({one.workflow_name for one in having}) == 1 else fitting
 
 
-def _names_of(candidate: Candidate, index: int) -> tuple[str, ...]:
+def _names_of(candidate: Candidate, index: int) -> set[str]:
     """Return the names under which a run's steps are known at an event.
 
     While a module of a flow is open the flow itself has no steps.
     """
-    name = candidate.module_at(index) or candidate.workflow_name
-    return (name,) if name else ()
+    names = {module or candidate.workflow_name for module in candidate.modules_at(index)}
+    return names - {""}
 
 
 def _stands_in(target: str, text: str) -> bool:

@@ -105,10 +105,16 @@ def read_execution_log(lines: Iterable[bytes]) -> ExecutionLog:
     return reader.log
 
 
-def read_output(line: bytes) -> tuple[str, str]:
-    """Return (command, output) of a step's line, whole."""
+def read_output(line: bytes, expected: StepLine) -> str | None:
+    """Return the output in a step's line, whole; None when it is not the line expected there."""
     fields = _load(line) or _load_stump(line)
-    return _text(fields, "command"), _text(fields, "output")
+    is_same = (
+        _text(fields, "step_name") == expected.name
+        and _text(fields, "command") == expected.command
+        and _microseconds(fields.get("duration")) == expected.duration_us
+        and to_moment(parse_time(fields.get("timestamp"))) == expected.at
+    )
+    return _text(fields, "output") if is_same else None
 
 
 class _Reader:
@@ -251,4 +257,5 @@ def _microseconds(seconds: object) -> int | None:
     """Return a duration; None for what is none, or longer than any run."""
     if not isinstance(seconds, (int, float)) or not 0 <= seconds < LONGEST_SECONDS:
         return None
-    return round(seconds * SECOND)
+    # Cut off, not rounded, as the engine does for its rows; by way of its nanoseconds.
+    return round(seconds * 1e9) // 1000

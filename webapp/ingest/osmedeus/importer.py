@@ -6,8 +6,11 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
+from sqlalchemy.exc import IntegrityError, OperationalError
+
 from ...extensions import db
 from ...models import Source, utc_now
+from ..errors import SourceError
 from ..sources import find_or_make_source
 from .base import Base, Folder, find_base, find_folders
 from .console_log import read_console_log
@@ -16,8 +19,8 @@ from .database import SourceDatabase, SourceRow, SourceRun
 from .database_file import opened
 from .execution_log import read_execution_log
 from .matching import FolderLog, Matching, Outcome, match_steps
-from .openings import Candidate
 from .run_writer import Report, RunWriter
+from .spans import Candidate
 from .step_records import STATUSES, RunSteps
 from .summary import ImportSummary
 from .workflow_file import MAX_BYTES, Workflow, read_workflow
@@ -53,7 +56,7 @@ def import_base(
     Rules: the mapping of a base described in docs/import.md.
     """
     base = find_base(path, workspaces)
-    with _without_collector(), opened(base.database) as connection:
+    with _without_collector(), _one_at_a_time(), opened(base.database) as connection:
         database = SourceDatabase(connection)
         run = _Import(base, database, find_shifts, report)
         run.read()
@@ -71,6 +74,7 @@ class _Import:
         self._database = database
         self._find_shifts = find_shifts
         self._report = report
+        self._keys: set[str] = set()
         self._folders = find_folders(base.workspaces) if base.workspaces else []
         self.summary = ImportSummary("", str(base.database), str(base.workspaces or ""))
 
@@ -113,9 +117,11 @@ class _Import:
 
     def _is_kept(self, row: SourceRow) -> bool:
         """Tell whether a row can be imported; count why when it cannot."""
-        if row.status in STATUSES and row.key:
+        if row.status in STATUSES and row.key and row.key not in self._keys:
+            self._keys.add(row.key)
             return True
         why = f"unknown status {row.status[:40]!r}" if row.key else "no id"
+        why = "an id that another step has" if row.key in self._keys else why
         self.summary.kept_out[why] += 1
         return False
 
@@ -168,6 +174,18 @@ class _Import:
                 "No workspaces were found: failed and lost steps stand only in their logs. "
                 "Say where they are with --workspaces PATH."
             )
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Say it in one line when another import got in the way; what is written stays whole."""
+    try:
+        yield
+    except (OperationalError, IntegrityError) as error:
+        db.session.rollback()
+        raise SourceError(
+            f"The database was busy, perhaps with another import; import it again ({error.orig})."
+        ) from error
 
 
 @contextmanager

@@ -12,7 +12,8 @@ from enum import StrEnum
 from .database import SourceRow, SourceRun
 from .deciding import FolderLines, Knowledge
 from .execution_log import ExecutionLog, StepLine
-from .openings import Candidate, Openings, RunIndex
+from .openings import Openings, RunIndex
+from .spans import Candidate
 from .times import SECOND
 from .workflow_file import Workflow
 
@@ -90,11 +91,21 @@ def match_steps(
         knowledge.learn_rows(lines)
         matching.openings.append(openings)
         lines_of.append(lines)
-    while any([lines.decide(knowledge) for lines in lines_of]):
-        pass
+    _decide(lines_of, knowledge)
     _collect(matching, rows, row_of_line, lines_of)
     matching.outcomes[Outcome.COPY] = len(copies)
     return matching
+
+
+def _decide(lines_of: Sequence[FolderLines], knowledge: Knowledge) -> None:
+    """Place lines until nothing changes: first by what is certain, then by what is known.
+
+    That only one workflow is known to have such a step says little before the others are known.
+    """
+    while any([lines.decide(knowledge, False) for lines in lines_of]) or any(
+        [lines.decide(knowledge, True) for lines in lines_of]
+    ):
+        pass
 
 
 def _find_copies(folders: Sequence[FolderLog]) -> set[tuple[int, int]]:

@@ -6,62 +6,16 @@ ends, and the order of the file, which says more than its whole seconds do.
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
+from .closings import close_spans
 from .database import SourceRun
-from .execution_log import Event, FlowClosing, ModuleClosing, Opening
+from .execution_log import Event, Opening
+from .spans import Candidate, ModuleSpan
 from .times import SECOND
 
 # The engine starts a run of its command line at once; one of its server may wait in line.
 COMMAND_LINE_DELAY = 5 * SECOND
-# A closing line says how long its run took; whole seconds at both ends blur that.
-BLUR = 2 * SECOND
 UUID_LENGTH = 36
-
-
-@dataclass(slots=True)
-class ModuleSpan:
-    """One module of a flow: the events between which it is open."""
-
-    name: str
-    first: int
-    opened_at: int
-    size: int | None
-    last: int | None = None
-
-
-@dataclass(slots=True, eq=False)
-class Candidate:
-    """A run as one log sees it; `run` is None for one that the database does not have."""
-
-    run: SourceRun | None
-    target: str
-    workflow_name: str
-    first: int
-    opened_at: int
-    size: int | None = None
-    is_flow: bool = False
-    run_uuid: str = ""
-    last: int | None = None
-    modules: list[ModuleSpan] = field(default_factory=list)
-
-    def is_open(self, index: int) -> bool:
-        """Tell whether the event with this index stands between its beginning and its end."""
-        return self.first < index and (self.last is None or index < self.last)
-
-    def module_at(self, index: int) -> str:
-        """Return the name of the module that is open at an event; empty for none, or several."""
-        names = {
-            span.name
-            for span in self.modules
-            if span.first < index and (span.last is None or index <= span.last)
-        }
-        return names.pop() if len(names) == 1 else ""
-
-    @property
-    def completed_at(self) -> int | None:
-        """When the run ended, by the database."""
-        return self.run.completed_at if self.run else None
 
 
 class RunIndex:
@@ -93,8 +47,7 @@ class Openings:
                 self._open_module(index, event)
             elif isinstance(event, Opening):
                 self._open_run(index, event)
-            elif isinstance(event, (ModuleClosing, FlowClosing)):
-                self._close(index, event)
+        close_spans(events, self.candidates)
 
     def add_without_opening(self, run: SourceRun) -> None:
         """Add a run that has rows in this log though its beginning is not there."""
@@ -116,8 +69,7 @@ class Openings:
         same_target = self._runs.by_target.get(event.target, ())
         free = [run for run in same_target if run.key not in self._seen]
         fitting = [run for run in free if _can_begin(run, event)]
-        # The run that ends first: the other ones can still begin later.
-        candidate = _candidate(min(fitting, key=_end_of, default=None), index, event.at)
+        candidate = _candidate(min(fitting, key=_turn_of, default=None), index, event.at)
         candidate.target, candidate.size = event.target, event.size
         candidate.is_flow = event.is_flow
         self._add(candidate)
@@ -128,6 +80,8 @@ class Openings:
             # A module that failed has no line of its end; its next beginning tells.
             if span.last is None and span.name == event.module_name:
                 span.last = index
+            if span.next is None:
+                span.next = index
         flow.modules.append(ModuleSpan(event.module_name, index, event.at, event.size))
 
     def _find_flow(self, index: int, event: Opening) -> Candidate:
@@ -155,20 +109,6 @@ class Openings:
         if run is None or run.text("target") != event.target or not _is_within(run, event.at):
             return None
         return run if run.text("workflow_name") == event.workflow_name else None
-
-    def _close(self, index: int, event: ModuleClosing | FlowClosing) -> None:
-        self._open = [one for one in self._open if one.last is None and not _is_over(one, event.at)]
-        spans: list[Candidate | ModuleSpan] = []
-        for one in self._open:
-            if isinstance(event, FlowClosing):
-                spans += [one] if one.is_flow and _took(one.opened_at, event) else []
-            elif one.is_flow:
-                spans += [span for span in one.modules if _can_end_module(span, event)]
-            elif one.size == event.total_steps and _took(one.opened_at, event):
-                spans += [one] if _can_end(one, event.at) else []
-        closed = min(spans, key=_end_of_span, default=None)
-        if closed is not None:
-            closed.last = index
 
 
 def _candidate(run: SourceRun | None, first: int, opened_at: int) -> Candidate:
@@ -200,37 +140,13 @@ def _is_within(run: SourceRun, at: int) -> bool:
     return is_begun and (run.completed_at is None or at <= run.completed_at)
 
 
-def _can_end_module(span: ModuleSpan, event: ModuleClosing) -> bool:
-    return span.last is None and span.size == event.total_steps and _took(span.opened_at, event)
+def _turn_of(run: SourceRun) -> tuple[float, int]:
+    """Return what tells which of two runs alike begins first.
 
-
-def _is_over(candidate: Candidate, at: int) -> bool:
-    """Tell whether a run had ended before this second."""
-    return candidate.completed_at is not None and candidate.completed_at < at
-
-
-def _can_end(candidate: Candidate, at: int) -> bool:
-    """Tell whether a run may have come to its end in this second."""
-    if candidate.run is None:
-        return True
-    is_late_enough = candidate.completed_at is None or at <= candidate.completed_at
-    return is_late_enough and candidate.run.text("status") != "failed"
-
-
-def _took(opened_at: int, event: ModuleClosing | FlowClosing) -> bool:
-    """Tell whether what began then can have taken as long as a closing line says."""
-    if event.elapsed is None:
-        return True
-    # A long time is told in rounder units.
-    blur = BLUR + event.elapsed * SECOND * 0.02
-    return abs(event.at - event.elapsed * SECOND - opened_at) <= blur
-
-
-def _end_of(run: SourceRun) -> tuple[float, int]:
-    end = float("inf") if run.completed_at is None else run.completed_at
-    return end, run.started_at or 0
-
-
-def _end_of_span(span: Candidate | ModuleSpan) -> tuple[float, int]:
-    end = span.completed_at if isinstance(span, Candidate) else None
-    return (float("inf") if end is None else end), span.first
+    Those of the command line begin as they were started; of the server's it is the one that ends
+    first: the others can still begin later.
+    """
+    assert run.started_at is not None
+    if run.text("trigger_type") == "cli":
+        return run.started_at, run.started_at
+    return (float("inf") if run.completed_at is None else run.completed_at), run.started_at

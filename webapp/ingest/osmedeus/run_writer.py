@@ -5,10 +5,11 @@ from contextlib import ExitStack
 from datetime import timedelta
 from itertools import groupby
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, Row
 
+from ...models import StepStatus
 from ..errors import SourceError
 from ..stored_steps import find_stored_steps, has_steps
 from ..writer import Writer
@@ -88,11 +89,14 @@ class RunWriter:
         places = find_places(steps, lambda module, name: self._types.get((module, name), ""))
         stored = [] if self._is_first else find_stored_steps(self._engine, run_id)
         _number(places, {row.source_key: row.position for row in stored})
+        if steps.completed_at is not None:
+            self._remove_unended(places, stored, run_id)
         known = {row.source_key: tuple(row)[1:] for row in stored}
         # Only the logs tell the modules; a log that is gone takes nothing away.
         modules = {row.source_key: row.module_name for row in stored}
         for place in places:
-            place.module_name = place.module_name or modules.get(place.key, "")
+            if place.line is None:
+                place.module_name = place.module_name or modules.get(place.key, "")
             if known.get(place.key) == _compared(place, workspace):
                 self.writer.summary.steps.unchanged += 1
             else:
@@ -102,17 +106,34 @@ class RunWriter:
             if self._done % REPORT_EVERY == 0 or self._done == self._total:
                 self._report("writing steps", self._done, self._total)
 
+    def _remove_unended(
+        self, places: Sequence[Place], stored: Sequence[Row[Any]], run_id: int
+    ) -> None:
+        """Remove what was at work when last seen, and came to no end though its run did."""
+        found = {key for place in places for key in (place.key, place.place_key)}
+        unended = [
+            row.source_key
+            for row in stored
+            if row.status == StepStatus.RUNNING and row.recovered and row.source_key not in found
+        ]
+        if unended:
+            self.writer.remove_steps(run_id, unended)
+
     def _read_texts(self, place: Place) -> Texts:
         if place.row is not None:
             return texts_of_row(self._database.read_texts(place.row.rowid))
         if place.line is None:
             return Texts(place.command, "", "", None, None)
-        file = self._open_log(place.folder)
-        file.seek(place.line.offset)
-        command, output = read_output(file.read(place.line.length))
-        if command != place.line.command:
-            raise SourceError(f"{file.name} changed while it was read; import it again.")
-        return Texts(command, output, place.line.error, None, None)
+        path = self._log_files[place.folder]
+        try:
+            file = self._open_log(place.folder)
+            file.seek(place.line.offset)
+            output = read_output(file.read(place.line.length), place.line)
+        except OSError as error:
+            raise SourceError(f"{path} cannot be read: {error.strerror}.") from error
+        if output is None:
+            raise SourceError(f"{path} changed while it was read; import it again.")
+        return Texts(place.line.command, output, place.line.error, None, None)
 
     def _open_log(self, folder: int) -> BinaryIO:
         if folder not in self._open_logs:

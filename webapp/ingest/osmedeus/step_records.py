@@ -133,6 +133,7 @@ class _Builder:
             began_at=row.started_at,
             ended_at=row.completed_at,
             row=row,
+            line=ended.line,
         )
 
     def _of_console(self, step: ConsoleStep, status: StepStatus, place_key: str) -> Place:
