@@ -9,8 +9,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from webapp.auth import make_token
+from webapp.columns import utc_now
 from webapp.extensions import db
-from webapp.models import Token, User, utc_now
+from webapp.models import Token, User
 
 from .conftest import PASSWORD
 

@@ -12,8 +12,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from webapp.auth import find_user, make_token
+from webapp.columns import utc_now
 from webapp.extensions import db
-from webapp.models import utc_now
 from webapp.queries.users import find_tokens, find_user_named
 
 from .conftest import PASSWORD

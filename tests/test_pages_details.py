@@ -8,9 +8,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from webapp.columns import utc_now
 from webapp.ingest.records import ArtifactRecord
 from webapp.masking import is_secret_name, named_values
-from webapp.models import Recovered, RunStatus, StepStatus, utc_now
+from webapp.models import Recovered, RunStatus, StepStatus
 from webapp.queries.outputs import SHOWN_CHARACTERS, cut_excerpt
 
 from .data import START, make_run, make_step, write

@@ -9,7 +9,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from webapp.models import Recovered, RunStatus, StepStatus, utc_now
+from webapp.columns import utc_now
+from webapp.models import Recovered, RunStatus, StepStatus
 
 from .data import make_run, make_step, write
 from .statements import collected_statements

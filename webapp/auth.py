@@ -14,9 +14,10 @@ from sqlalchemy.orm import joinedload
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
+from .columns import utc_now
 from .errors import wants_json
 from .extensions import db, login_manager
-from .models import Token, User, utc_now
+from .models import Token, User
 
 API_LOGIN_LASTS = timedelta(days=1)
 TOKEN_PREFIX = "stepboard_"

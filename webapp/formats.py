@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from .models import Run, RunStatus, StepStatus, utc_now
+from .columns import utc_now
+from .models import Run, RunStatus, StepStatus
 
 DAY = timedelta(days=1)
 BAR_WIDTH = 72

@@ -1,14 +1,11 @@
 """Define the tables and the enums of statuses and types; no queries and no request here."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
-    DateTime,
-    Dialect,
     ForeignKey,
     Index,
     Integer,
@@ -16,12 +13,11 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    TypeDecorator,
     UniqueConstraint,
 )
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
-from sqlalchemy.types import TypeEngine
+
+from .columns import BigId, JsonData, UtcDateTime, utc_now
 
 
 class StepStatus(StrEnum):
@@ -70,46 +66,6 @@ class Recovered(StrEnum):
     CONSOLE_LOG = "console log"
 
 
-class UtcDateTime(TypeDecorator[datetime]):
-    """An aware UTC time with microseconds.
-
-    PostgreSQL keeps a `timestamptz`; SQLite a text of fixed width, so that both sort and compare
-    as times do.
-    """
-
-    impl = DateTime
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Return `timestamptz` for PostgreSQL, a text for SQLite."""
-        if dialect.name == "postgresql":
-            return dialect.type_descriptor(DateTime(timezone=True))
-        return dialect.type_descriptor(String(26))
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        """Turn an aware time into what the engine keeps; a naive one is a mistake."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a time must have a time zone")
-        utc = value.astimezone(UTC)
-        if dialect.name == "postgresql":
-            return utc
-        return utc.replace(tzinfo=None).isoformat(" ", "microseconds")
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """Give back an aware UTC time."""
-        if value is None:
-            return None
-        time = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
-
-
-# SQLite numbers rows by itself only for a column that is exactly INTEGER.
-BigId = BigInteger().with_variant(Integer, "sqlite")
-JsonData = JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
-
-
 # Steps are counted by blocks of so many ids; block TOTAL_BLOCK holds the sums over all of them.
 BLOCK_SIZE = 16_384
 TOTAL_BLOCK = -1
@@ -133,11 +89,6 @@ def table_of(model: type[Base]) -> Table:
     table = model.__table__
     assert isinstance(table, Table)
     return table
-
-
-def utc_now() -> datetime:
-    """Return the time now, aware, in UTC."""
-    return datetime.now(UTC)
 
 
 class Source(Base):

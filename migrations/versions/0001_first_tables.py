@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from webapp.models import UtcDateTime
+from webapp.columns import UtcDateTime
 
 revision = "0001"
 down_revision = None

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from flask import Flask
 
 from tests.data import make_run, make_step, write
+from webapp.columns import utc_now
 from webapp.ingest.records import RunRecord, StepRecord
-from webapp.models import Recovered, RunStatus, StepStatus, utc_now
+from webapp.models import Recovered, RunStatus, StepStatus
 
 N_RUNS = 24
 HOSTS = (

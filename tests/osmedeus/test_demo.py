@@ -6,10 +6,11 @@ from pathlib import Path
 from flask import Flask
 from sqlalchemy import select
 
+from webapp.columns import utc_now
 from webapp.extensions import db
 from webapp.ingest.demo import NEWEST_ENDED, SPREAD, import_demo
 from webapp.ingest.osmedeus.importer import import_base
-from webapp.models import Run, Source, Step, utc_now
+from webapp.models import Run, Source, Step
 
 
 def silent(what: str, done: int, total: int) -> None:

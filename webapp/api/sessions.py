@@ -5,7 +5,7 @@ from flask import Response, g, request
 from werkzeug.exceptions import BadRequest, Unauthorized
 
 from ..auth import API_LOGIN_LASTS, find_user, make_token, revoke_token, token_challenge
-from ..models import utc_now
+from ..columns import utc_now
 from . import bp
 from .arguments import refuse_parameters
 from .json import json_response

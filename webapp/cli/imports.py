@@ -10,12 +10,12 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from ..database import DatabaseVersionError, check_version
 from ..ingest.errors import SourceError
 from ..ingest.osmedeus.importer import import_base
 from ..ingest.osmedeus.run_writer import Report
 from ..ingest.osmedeus.summary import ImportSummary
 from . import bp
+from .commands import needs_database
 
 
 @bp.cli.group("import")
@@ -28,13 +28,13 @@ def import_group() -> None:
 @click.option("--workspaces", type=click.Path(path_type=Path), help="The folder of workspaces.")
 @click.option("--name", help="What to call this base here; by default its folder's name.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@needs_database
 def import_osmedeus(path: Path, workspaces: Path | None, name: str | None, as_json: bool) -> None:
     """Import an Osmedeus base: its folder, or its database file. Twice changes nothing."""
     try:
-        check_version()
         with progress_report() as report:
             summary = import_base(path, workspaces, name, report=report)
-    except (SourceError, DatabaseVersionError) as error:
+    except SourceError as error:
         raise click.ClickException(str(error)) from error
     if as_json:
         click.echo(orjson.dumps(summary.to_dict(), option=orjson.OPT_INDENT_2))

@@ -7,7 +7,8 @@ import click
 from click import ClickException
 
 from ..auth import make_token, revoke_token
-from ..models import Token, utc_now
+from ..columns import utc_now
+from ..models import Token
 from ..queries.users import find_tokens, find_user_named
 from . import bp
 from .commands import needs_database

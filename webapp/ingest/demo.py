@@ -2,8 +2,8 @@
 
 from datetime import datetime, timedelta
 
+from ..columns import utc_now
 from ..extensions import db
-from ..models import utc_now
 from .osmedeus.database import SourceRun
 from .osmedeus.importer import KIND, import_base
 from .osmedeus.run_writer import Report

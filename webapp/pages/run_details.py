@@ -9,10 +9,11 @@ from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Row
 
+from ..columns import utc_now
 from ..filters import ArgsReader
 from ..formats import last_sign
 from ..masking import named_values
-from ..models import Run, RunStatus, Step, utc_now
+from ..models import Run, RunStatus, Step
 from ..queries.runs import (
     count_artifacts_of_run,
     count_recovered_steps,

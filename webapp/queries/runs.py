@@ -9,9 +9,10 @@ from sqlalchemy import Row, func, select
 from sqlalchemy.orm import joinedload
 from werkzeug.exceptions import NotFound
 
+from ..columns import UtcDateTime
 from ..extensions import db
 from ..filters import MAX_INTEGER, RunFilters
-from ..models import Artifact, Recovered, Run, Step, StepStatus, UtcDateTime
+from ..models import Artifact, Recovered, Run, Step, StepStatus
 from .conditions import Column, unindexed
 from .counts import run_conditions
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+from ...columns import utc_now
 from ...extensions import db
-from ...models import Source, utc_now
+from ...models import Source
 from ..errors import SourceError
 from ..sources import find_or_make_source
 from .base import Base, Folder, find_base, find_folders
