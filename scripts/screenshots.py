@@ -98,7 +98,7 @@ def _details() -> dict[str, str]:
     runs = {f"run-{run.status}": f"/runs/{run.id}" for run in find_runs(RunFilters(limit=500))}
     steps = find_steps(StepFilters(limit=500), LIST_COLUMNS)
     kinds = {f"step-{step.status}": f"/steps/{step.id}" for step in steps}
-    odd = next(step.id for step in steps if step.step_name == "odd-output")
+    odd = next(step.id for step in steps if step.step_name == "hostile-output")
     return {**runs, **kinds, "step-odd": f"/steps/{odd}"}
 
 
