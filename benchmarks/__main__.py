@@ -143,4 +143,5 @@ def _time_ms(get: Callable[[str], None], url: str) -> float:
     return (time.perf_counter() - began) * 1000
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit, urlunsplit
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
@@ -67,7 +68,7 @@ def add_user(username: str, password: str) -> User:
 
 
 def set_password(user: User, password: str) -> None:
-    """Give a user another password."""
+    """Give a user another password, which ends their sessions; their tokens stay."""
     user.password_hash = hash_password(password)
     db.session.commit()
 
@@ -105,8 +106,8 @@ def _load_user(user_id: str) -> User | None:
     # A token that is sent decides alone: a bad one is not covered up by a session.
     if _given_token(request):
         return _load_user_of_token(request)
-    user = db.session.get(User, int(user_id))
-    return user if user and user.is_active else None
+    user = db.session.get(User, int(user_id.partition("-")[0]))
+    return user if user and user.is_active and user.get_id() == user_id else None
 
 
 def _load_user_of_token(request: Request) -> User | None:
@@ -164,9 +165,20 @@ def answer_anonymous() -> ResponseReturnValue:
 
 def _page_of_fragment() -> str | None:
     """Return the path of the page that htmx says the reader is on."""
-    shown = request.headers.get("HX-Current-URL", "")
-    path = shown.removeprefix(request.host_url.rstrip("/"))
+    path = shown_path()
     return path if is_own_path(path) else None
+
+
+def shown_path() -> str:
+    """Return path and query of the address in the reader's browser, as htmx says it.
+
+    Scheme and host are left aside: behind a proxy they are not those that reach the server.
+    """
+    try:
+        shown = urlsplit(request.headers.get("HX-Current-URL", ""))
+    except ValueError:
+        return ""
+    return urlunsplit(("", "", shown.path, shown.query, ""))
 
 
 def is_own_path(path: str) -> bool:

@@ -8,6 +8,10 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
 
+# `2026-11-20 10:00:00.000000`: without the offset, which is always that of UTC.
+TEXT_LENGTH = 26
+
+
 class UtcDateTime(TypeDecorator[datetime]):
     """An aware UTC time with microseconds.
 
@@ -22,7 +26,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         """Return `timestamptz` for PostgreSQL, a text for SQLite."""
         if dialect.name == "postgresql":
             return dialect.type_descriptor(DateTime(timezone=True))
-        return dialect.type_descriptor(String(26))
+        return dialect.type_descriptor(String(TEXT_LENGTH))
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
         """Turn an aware time into what the engine keeps; a naive one is a mistake."""
@@ -30,10 +34,10 @@ class UtcDateTime(TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError("a time must have a time zone")
-        utc = value.astimezone(UTC)
+        utc = value if value.tzinfo is UTC else value.astimezone(UTC)
         if dialect.name == "postgresql":
             return utc
-        return utc.replace(tzinfo=None).isoformat(" ", "microseconds")
+        return utc.isoformat(" ", "microseconds")[:TEXT_LENGTH]
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         """Give back an aware UTC time."""

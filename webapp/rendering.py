@@ -9,6 +9,7 @@ from flask import Flask, Response, current_app, make_response, render_template, 
 from htmx_flask import request
 
 from . import formats, terminal
+from .auth import shown_path
 from .filters import PAGE_SIZES, RunFilters
 from .models import StepType
 from .queries.counts import Total, count_runs
@@ -74,7 +75,7 @@ def render_page(page: str, fragment: str, own_url: str | None = None, **context:
 
 def _is_shown(url: str) -> bool:
     # Pushed again, the same address would make "back" seem dead.
-    return bool(request.htmx.current_url == request.host_url.rstrip("/") + url)
+    return shown_path() == url
 
 
 def count_running() -> Total:

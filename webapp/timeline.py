@@ -35,17 +35,17 @@ class Span(Protocol):
     """A step, or a group of steps, with its times."""
 
     @property
-    def status(self) -> str: ...  # noqa: D102
+    def status(self) -> str: ...
     @property
-    def step_name(self) -> str: ...  # noqa: D102
+    def step_name(self) -> str: ...
     @property
-    def module_name(self) -> str: ...  # noqa: D102
+    def module_name(self) -> str: ...
     @property
-    def started_at(self) -> datetime | None: ...  # noqa: D102
+    def started_at(self) -> datetime | None: ...
     @property
-    def completed_at(self) -> datetime | None: ...  # noqa: D102
+    def completed_at(self) -> datetime | None: ...
     @property
-    def duration_ms(self) -> int: ...  # noqa: D102
+    def duration_ms(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,7 +212,9 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_steps_run_id_id"), ["run_id", "id"], unique=False)
         batch_op.create_index(batch_op.f("ix_steps_status_id"), ["status", "id"], unique=False)
         batch_op.create_index(
-            batch_op.f("ix_steps_step_name_id"), ["step_name", "id"], unique=False
+            batch_op.f("ix_steps_step_name_id_status_step_type"),
+            ["step_name", "id", "status", "step_type"],
+            unique=False,
         )
         batch_op.create_index(
             batch_op.f("ix_steps_step_type_id"), ["step_type", "id"], unique=False
@@ -227,7 +229,7 @@ def downgrade() -> None:
     with op.batch_alter_table("steps", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_steps_workspace_id"))
         batch_op.drop_index(batch_op.f("ix_steps_step_type_id"))
-        batch_op.drop_index(batch_op.f("ix_steps_step_name_id"))
+        batch_op.drop_index(batch_op.f("ix_steps_step_name_id_status_step_type"))
         batch_op.drop_index(batch_op.f("ix_steps_status_id"))
         batch_op.drop_index(batch_op.f("ix_steps_run_id_id"))
         batch_op.drop_index(batch_op.f("ix_steps_id_status_step_type_workspace"))

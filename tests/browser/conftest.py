@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.conftest import make_app
 from tests.server import running_server
@@ -16,6 +16,8 @@ from .chromium import launch
 from .rows import write_rows
 
 MakePage = Callable[..., Page]
+# Only how long a failure waits: a shared machine can be slow.
+TIMEOUT_MS = 30_000
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -29,6 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Run Chromium for the session; a missing one is a failure."""
+    expect.set_options(timeout=TIMEOUT_MS)
     with sync_playwright() as playwright:
         browser = launch(playwright)
         yield browser
@@ -72,7 +75,7 @@ def make_page(browser: Browser, server: str) -> Iterator[MakePage]:
         context = browser.new_context(base_url=server, **options)  # type: ignore[arg-type]
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(TIMEOUT_MS)
         page.on("console", note)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         return page

@@ -36,6 +36,7 @@ MAX_ARTIFACTS = 500
 def show_run(run_id: int) -> str:
     """Show a run and one page of its steps."""
     reader = ArgsReader(request.args, blank_is_absent=True)
+    reader.refuse_unknown(("offset",))
     offset = reader.integer("offset", 0)
     run = get_run(str(run_id))
     steps = find_steps_of_run(run.id, LIST_COLUMNS, STEPS_PER_PAGE, offset)

@@ -58,6 +58,17 @@ def count_by_value(column: Column, filters: StepFilters | None = None) -> dict[s
     return {name: int(n) for name, n in db.session.execute(statement)}
 
 
+def count_by_status_and_type(filters: StepFilters) -> dict[tuple[str, str], int]:
+    """Count steps by (status, type), under other filters."""
+    counts = _counts_for(filters)
+    statement = (
+        select(counts.status, counts.step_type, func.sum(counts.n))
+        .where(counts.block == TOTAL_BLOCK, *_conditions(counts, filters))
+        .group_by(counts.status, counts.step_type)
+    )
+    return {(status, kind): int(n) for status, kind, n in db.session.execute(statement)}
+
+
 def find_span(filters: StepFilters) -> Span | None:
     """Find the blocks of ids that hold the page of the filters; None when there is no such row."""
     descending = filters.sort == "-id"

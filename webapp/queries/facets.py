@@ -8,9 +8,14 @@ from sqlalchemy import func, literal, select, union_all
 
 from ..extensions import db
 from ..filters import NOT, RunFilters, StepFilters
-from ..models import TOTAL_BLOCK, Run, RunStatus, Step, StepCount, StepStatus, StepType
-from .conditions import any_of
-from .counts import COUNTED, Total, count_by_kept_counts, run_conditions
+from ..models import Run, RunStatus, Step, StepStatus, StepType
+from .counts import (
+    COUNTED,
+    Total,
+    count_by_kept_counts,
+    count_by_status_and_type,
+    run_conditions,
+)
 from .steps import count_steps, plan_steps
 
 Cells = Mapping[tuple[str, str], int]
@@ -74,13 +79,7 @@ def _count_cells(filters: StepFilters) -> Cells | None:
     """Count by (status, type): from the kept counts, or from the rows, if these are few."""
     if filters.run_id or filters.run_uuid or filters.step_name:
         return _count_cells_of_rows(filters)
-    statement = select(StepCount.status, StepCount.step_type, func.sum(StepCount.n)).where(
-        StepCount.block == TOTAL_BLOCK
-    )
-    if filters.workspace:
-        statement = statement.where(any_of(StepCount.workspace, filters.workspace))
-    statement = statement.group_by(StepCount.status, StepCount.step_type)
-    return {(status, kind): int(n) for status, kind, n in db.session.execute(statement)}
+    return count_by_status_and_type(filters)
 
 
 def _count_many(filters: StepFilters) -> Total:

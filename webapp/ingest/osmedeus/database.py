@@ -189,6 +189,8 @@ def as_number(value: object) -> int:
 
 def load_object(value: object) -> dict[str, Any]:
     """Return a JSON column's object; empty for NULL, `null` and what is no object."""
+    if value is None or value == "null":
+        return {}
     try:
         loaded = json.loads(as_text(value) or "null")
         # Too deep to be written again, or with numbers that no JSON has room for.

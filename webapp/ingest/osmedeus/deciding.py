@@ -74,7 +74,7 @@ class FolderLines:
     ) -> None:
         """Note which runs each line without a row can belong to."""
         self.rows = rows
-        self._folder_path = re.compile(rf"\S*/{re.escape(folder)}(?![^/\s\"'])")
+        self._folder_path = re.compile(rf"(?<!\S)\S*/{re.escape(folder)}(?![^/\s\"'])")
         self._events = events
         self._copies = copies
         self._openings = openings
@@ -101,6 +101,8 @@ class FolderLines:
         `may_rely_on_known` lets the only workflow known to have such a step win over workflows
         of which less is known.
         """
+        if not self.undecided:
+            return False
         self._drop_silent()
         placed = []
         for index, fitting in self.undecided.items():
@@ -129,10 +131,7 @@ class FolderLines:
                 found = self.candidate_of(index)
                 seen.update({found: line.at} if found else {})
                 continue
-            kept = [one for one in fits if not _was_silent(one, index, line, seen)]
-            kept = kept or [one for one in fits if one.run is not None]
-            seen.update((one, line.at) for one in kept)
-            self.undecided[index] = kept
+            self.undecided[index] = _still_heard(fits, index, line, seen)
         self.undecided = {index: fits for index, fits in self.undecided.items() if fits}
 
     def _choose(
@@ -168,6 +167,8 @@ class FolderLines:
         waiting = sorted(self._openings.candidates, key=lambda one: one.first, reverse=True)
         begun: list[Candidate] = []
         fitting: dict[int, list[Candidate]] = {}
+        soonest = self._soonest_beginnings()
+        seen: dict[Candidate, int] = {}
         # A line stands after every beginning and every row above it: it cannot be older.
         earliest = 0
         for index, event in enumerate(self._events):
@@ -180,11 +181,51 @@ class FolderLines:
             if index in self.rows:
                 earliest = max(earliest, self.rows[index].completed_at or 0)
                 continue
-            begun = [one for one in begun if one.is_open(index) and _end_of(one) >= earliest]
+            begun = [
+                one
+                for one in begun
+                if one.is_open(index)
+                and _end_of(one) >= earliest
+                and not _is_gone(one, soonest[index], seen)
+            ]
             fits = [one for one in begun if _fits(one, event)]
+            fits = _still_heard(fits, index, event, seen)
             if fits:
                 fitting[index] = fits
         return fitting
+
+    def _soonest_beginnings(self) -> dict[int, int]:
+        """Return for each line without a row when the first of the steps from there on began."""
+        soonest: dict[int, int] = {}
+        least = None
+        for index in range(len(self._events) - 1, -1, -1):
+            line = self._events[index]
+            is_copy = index in self._copies
+            if isinstance(line, StepLine) and not is_copy and index not in self.rows:
+                least = line.began_at if least is None else min(least, line.began_at)
+                soonest[index] = least
+        return soonest
+
+
+def _still_heard(
+    fits: list[Candidate], index: int, line: StepLine, seen: dict[Candidate, int]
+) -> list[Candidate]:
+    """Return the runs that were not silent too long before a line; note that they were seen."""
+    kept = [one for one in fits if not _was_silent(one, index, line, seen)]
+    kept = kept or [one for one in fits if one.run is not None]
+    seen.update((one, line.at) for one in kept)
+    return kept
+
+
+def _is_gone(candidate: Candidate, soonest: int, seen: dict[Candidate, int]) -> bool:
+    """Tell whether a run that the database lacks is too long silent for every line to come.
+
+    Without this a log of many such runs would keep all of them open to its end.
+    """
+    if candidate.run is not None:
+        return False
+    begun = [span.opened_at for span in candidate.modules]
+    return soonest > max([candidate.opened_at, seen.get(candidate, 0), *begun]) + SILENCE
 
 
 def _was_silent(

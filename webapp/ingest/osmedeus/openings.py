@@ -4,8 +4,9 @@ The lines of a log carry no run id. What tells runs apart are the lines of their
 ends, and the order of the file, which says more than its whole seconds do.
 """
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from .closings import close_spans
 from .database import SourceRun
@@ -25,12 +26,23 @@ class RunIndex:
         """Index the runs that began; the others cannot stand in a log."""
         self.by_key: dict[str, SourceRun] = {}
         self.by_id: dict[str, SourceRun] = {}
-        self.by_target: dict[str, list[SourceRun]] = defaultdict(list)
-        for run in runs:
-            if run.started_at is not None:
-                self.by_key[run.key] = run
-                self.by_id[run.text("id")] = run
-                self.by_target[run.text("target")].append(run)
+        self._of_command_line: dict[str, list[SourceRun]] = defaultdict(list)
+        self._of_server: dict[str, list[SourceRun]] = defaultdict(list)
+        for run in sorted((run for run in runs if run.started_at is not None), key=_started_at):
+            self.by_key[run.key] = run
+            self.by_id[run.text("id")] = run
+            is_cli = run.text("trigger_type") == "cli"
+            by_target = self._of_command_line if is_cli else self._of_server
+            by_target[run.text("target")].append(run)
+
+    def find_beginning(self, target: str, at: int) -> Iterator[SourceRun]:
+        """Yield the runs over a target that can begin at a moment, by their times."""
+        soon = self._of_command_line.get(target, [])
+        first = bisect_left(soon, at - COMMAND_LINE_DELAY, key=_started_at)
+        last = bisect_right(soon, at + SECOND, key=_started_at)
+        for run in (*soon[first:last], *self._of_server.get(target, ())):
+            if _is_within(run, at):
+                yield run
 
 
 class Openings:
@@ -41,7 +53,6 @@ class Openings:
         self.candidates: list[Candidate] = []
         self._runs = runs
         self._seen: dict[str, Candidate] = {}
-        self._open: list[Candidate] = []
         for index, event in enumerate(events):
             if isinstance(event, Opening) and event.run_uuid:
                 self._open_module(index, event)
@@ -61,14 +72,12 @@ class Openings:
 
     def _add(self, candidate: Candidate) -> None:
         self.candidates.append(candidate)
-        self._open.append(candidate)
         if candidate.run is not None:
             self._seen[candidate.run.key] = candidate
 
     def _open_run(self, index: int, event: Opening) -> None:
-        same_target = self._runs.by_target.get(event.target, ())
-        free = [run for run in same_target if run.key not in self._seen]
-        fitting = [run for run in free if _can_begin(run, event)]
+        in_time = self._runs.find_beginning(event.target, event.at)
+        fitting = [run for run in in_time if run.key not in self._seen and _can_be(run, event)]
         candidate = _candidate(min(fitting, key=_turn_of, default=None), index, event.at)
         candidate.target, candidate.size = event.target, event.size
         candidate.is_flow = event.is_flow
@@ -89,7 +98,7 @@ class Openings:
         if run is not None and run.key in self._seen:
             return self._seen[run.key]
         if run is None:
-            for candidate in reversed(self._open):
+            for candidate in reversed(self.candidates):
                 is_same = candidate.run_uuid in ("", event.run_uuid) and candidate.is_flow
                 if candidate.run is None and is_same and candidate.target == event.target:
                     candidate.run_uuid = event.run_uuid
@@ -120,17 +129,17 @@ def _candidate(run: SourceRun | None, first: int, opened_at: int) -> Candidate:
     return candidate
 
 
-def _can_begin(run: SourceRun, event: Opening) -> bool:
-    """Tell whether this line may be the beginning of a run."""
+def _can_be(run: SourceRun, event: Opening) -> bool:
+    """Tell whether a beginning may be a run's by its size and parameters."""
     total = run.columns.get("total_steps")
     if total and event.size is not None and total != event.size:
         return False
-    if run.params != event.params or run.text("target") != event.target:
-        return False
+    return run.params == event.params
+
+
+def _started_at(run: SourceRun) -> int:
     assert run.started_at is not None
-    late = event.at - run.started_at
-    is_soon = run.text("trigger_type") != "cli" or late <= COMMAND_LINE_DELAY
-    return is_soon and _is_within(run, event.at)
+    return run.started_at
 
 
 def _is_within(run: SourceRun, at: int) -> bool:
