@@ -26,7 +26,7 @@ from webapp.ingest.osmedeus.importer import import_base
 from webapp.models import User
 from webapp.queries.counts import count_by_kept_counts
 
-from .data import fill, make_osmedeus_base
+from .data import STEPS_PER_RUN, fill, make_osmedeus_base
 
 ROUNDS = 5
 IMPORTED_ROWS = 100_000
@@ -60,6 +60,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000, help="how many steps")
     rows = parser.parse_args().rows
+    if rows < STEPS_PER_RUN * 100 or rows % STEPS_PER_RUN:
+        parser.error(f"--rows must be a multiple of {STEPS_PER_RUN}, from {STEPS_PER_RUN * 100}")
     app, ingest = make_filled_app(rows)
     measures = [*ingest, *measure_pages(app, rows), measure_import()]
     table = Table("what", "budget", "measured", "ratio", "", title=f"{rows:,} steps")
@@ -79,6 +81,8 @@ def make_filled_app(rows: int) -> tuple[Flask, list[Measure]]:
         upgrade_database()
         if count_by_kept_counts(StepFilters()) == rows:
             return app, []
+        if db.session.execute(select(User)).first() is not None:
+            raise SystemExit(f"{url} holds another number of steps; delete it first.")
         db.session.add(User(username="bench", password_hash="none"))
         db.session.commit()
     rate = rows / fill(app, rows)

@@ -1,6 +1,7 @@
 """Start a throw-away PostgreSQL cluster from the system's packages."""
 
 import os
+import pwd
 import shutil
 import subprocess
 import tempfile
@@ -40,7 +41,7 @@ def throwaway_cluster() -> Iterator[str]:
 
 def _owner() -> str:
     # PostgreSQL refuses to run as root; Debian's package makes the user postgres.
-    return "postgres" if os.geteuid() == 0 else os.environ.get("USER", "postgres")
+    return "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
 
 
 def _as_postgres(folder: Path, command: str, *arguments: str) -> None:

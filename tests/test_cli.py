@@ -183,7 +183,8 @@ def test_a_command_needs_a_database_of_this_version(app: Flask) -> None:
 def test_flask_in_the_project_uses_what_app_py_serves(tmp_path: Path) -> None:
     ours = ("SECRET_KEY", "DATABASE_URL", "STEPBOARD_", "FLASK_")
     env = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    env["STEPBOARD_INSTANCE"] = str(tmp_path / "instance")
+    # Set, though to nothing: what a `.env` of this folder says must not reach the test.
+    env |= {"STEPBOARD_INSTANCE": str(tmp_path / "instance"), "SECRET_KEY": "", "DATABASE_URL": ""}
     command = [sys.executable, "-m", "flask", "users", "create", "eve", "--password-stdin"]
     result = subprocess.run(
         command, cwd=PROJECT, env=env, input="x\n", capture_output=True, text=True, check=False

@@ -15,7 +15,6 @@ from webapp.filters import (
     ListFilters,
     RunFilters,
     StepFilters,
-    escape_like,
 )
 from webapp.models import RunStatus, StepStatus, StepType
 
@@ -179,10 +178,6 @@ def test_where_nothing_is_filtered_only_the_page_is_allowed() -> None:
     assert str(error) == "sort: unknown parameter; allowed are limit, offset"
 
 
-def test_like_takes_the_wildcards_as_they_stand() -> None:
-    assert escape_like(r"50%_\x") == r"50\%\_\\x"
-
-
 names = st.sampled_from([*StepFilters.names(), *RunFilters.names(), "endpoint", "_method"])
 values = st.text(max_size=30) | st.sampled_from([*StepStatus, *RunStatus, "!failed", "-id", "7"])
 arguments = st.lists(st.tuples(names | st.text(max_size=10), values), max_size=12)
@@ -232,3 +227,17 @@ def _flat(args: dict[str, object]) -> list[tuple[str, str]]:
     for name, value in args.items():
         pairs += [(name, str(one)) for one in (value if isinstance(value, list) else [value])]
     return pairs
+
+
+@pytest.mark.parametrize("value", ["10001", "99999999999999999999999999", "0" * 30 + "123456"])
+def test_a_limit_above_the_largest_means_the_largest(value: str) -> None:
+    filters = StepFilters.from_args(MultiDict({"limit": value}))
+    assert (filters.limit, filters.errors) == (10_000, ())
+
+
+def test_a_page_has_at_least_one_row() -> None:
+    asked = MultiDict({"limit": "0"})
+    assert StepFilters.from_args(asked).limit == 0
+    on_a_page = StepFilters.from_args(asked, blank_is_absent=True)
+    assert on_a_page.limit == 20
+    assert [error.name for error in on_a_page.errors] == ["limit"]

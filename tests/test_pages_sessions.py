@@ -6,6 +6,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from webapp.auth import set_password
+from webapp.queries.users import find_user_named
+
 from .conftest import PASSWORD
 
 FORM = {"username": "admin", "password": PASSWORD}
@@ -28,6 +31,20 @@ def test_who_is_not_logged_in_is_led_to_the_form_and_back(client: FlaskClient) -
 )
 def test_a_login_leads_only_to_pages_of_ours(client: FlaskClient, target: str) -> None:
     assert client.post("/login", data={**FORM, "next": target}).location == "/"
+
+
+def test_a_login_never_leads_to_what_no_browser_can_open(client: FlaskClient) -> None:
+    assert client.get("/logout").location == "/login"
+    assert client.post("/login", data={**FORM, "next": "/logout"}).location == "/"
+
+
+def test_forms_of_another_tab_lead_on(app: Flask, client: FlaskClient) -> None:
+    app.config["WTF_CSRF_ENABLED"] = True
+    stale = {**FORM, "csrf_token": "of another tab", "next": "/runs"}
+    assert client.post("/login", data=stale).location == "/login?next=/runs"
+    assert client.post("/logout").location == "/login"
+    with client.session_transaction() as session:
+        assert "_user_id" not in session
 
 
 @pytest.mark.parametrize(
@@ -59,8 +76,19 @@ def test_logging_out_ends_the_session_and_takes_a_post(signed_in: FlaskClient) -
     assert signed_in.get("/steps").status_code == 302
 
 
-def test_htmx_is_sent_to_the_form_after_an_expired_login(client: FlaskClient) -> None:
-    here = "http://localhost/steps?status=failed"
+def test_another_password_ends_the_sessions(app: Flask, signed_in: FlaskClient) -> None:
+    with app.app_context():
+        user = find_user_named("admin")
+        assert user
+        set_password(user, "another")
+    assert signed_in.get("/steps").status_code == 302
+    assert signed_in.post("/login", data={**FORM, "password": "another"}).location == "/"
+    assert signed_in.get("/steps").status_code == 200
+
+
+@pytest.mark.parametrize("origin", ["http://localhost", "https://steps.example.com"])
+def test_htmx_is_sent_to_the_form_after_an_expired_login(client: FlaskClient, origin: str) -> None:
+    here = f"{origin}/steps?status=failed"
     headers = {"HX-Request": "true", "HX-Current-URL": here}
     response = client.get("/steps", headers=headers)
     assert response.headers["HX-Redirect"] == "/login?next=/steps?status%3Dfailed"
@@ -70,11 +98,13 @@ def test_htmx_is_sent_to_the_form_after_an_expired_login(client: FlaskClient) ->
 def test_forms_without_their_token_are_refused(app: Flask) -> None:
     app.config["WTF_CSRF_ENABLED"] = True
     client = app.test_client()
-    assert client.post("/login", data=FORM).status_code == 400
+    client.post("/login", data=FORM)
+    assert client.get("/steps").status_code == 302
     token = re.search(r'name="csrf_token" value="([^"]+)"', client.get("/login").text)
     assert token
     assert client.post("/login", data={**FORM, "csrf_token": token[1]}).status_code == 302
-    assert client.post("/logout").status_code == 400
+    client.post("/logout")
+    assert client.get("/steps").status_code == 200
 
 
 def test_the_front_page_leads_to_the_steps(signed_in: FlaskClient) -> None:

@@ -159,7 +159,8 @@ def answer_anonymous() -> ResponseReturnValue:
         )
     if request.headers.get("HX-Request") == "true":
         return "", 200, {"HX-Redirect": url_for("pages.login", next=_page_of_fragment())}
-    target = request.full_path.rstrip("?") if request.method == "GET" else None
+    is_page = request.method == "GET" and request.endpoint is not None
+    target = request.full_path.rstrip("?") if is_page else None
     return redirect(url_for("pages.login", next=target))
 
 

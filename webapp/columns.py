@@ -7,7 +7,6 @@ from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, String, Typ
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
-
 # `2026-11-20 10:00:00.000000`: without the offset, which is always that of UTC.
 TEXT_LENGTH = 26
 

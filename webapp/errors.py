@@ -1,7 +1,8 @@
 """Answer every error: a page, or JSON for scripts."""
 
-from flask import Flask, current_app, render_template, request
+from flask import Flask, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from .api.json import json_response
@@ -13,6 +14,7 @@ SENT_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate")
 
 def init_errors(app: Flask) -> None:
     """Handle what is raised anywhere in the application."""
+    app.register_error_handler(CSRFError, _show_stale_form)
     app.register_error_handler(HTTPException, _show_http_error)
     app.register_error_handler(Exception, _show_crash)
 
@@ -20,6 +22,15 @@ def init_errors(app: Flask) -> None:
 def wants_json() -> bool:
     """Tell whether the request is one of a script."""
     return f"{request.path}/".startswith(tuple(f"{prefix}/" for prefix in JSON_PREFIXES))
+
+
+def _show_stale_form(error: CSRFError) -> ResponseReturnValue:
+    """Answer a form of a page from before a login or a logout in another tab."""
+    if request.endpoint in ("pages.login", "pages.logout"):
+        # Either leads on by itself when it is done already, and to a fresh form when not.
+        return redirect(url_for("pages.login", next=request.values.get("next") or None))
+    error.description = "This form is out of date. Go back, reload the page, and send it again."
+    return _show_http_error(error)
 
 
 def _show_http_error(error: HTTPException) -> ResponseReturnValue:

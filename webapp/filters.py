@@ -121,7 +121,14 @@ class ArgsReader:
 
     def limit(self, default: int = DEFAULT_LIMIT) -> int:
         """Return the limit; one above MAX_LIMIT means MAX_LIMIT, as documented."""
-        return min(self.integer("limit", default), MAX_LIMIT)
+        values = self._values("limit")
+        if len(values) == 1 and re.fullmatch("0*[1-9][0-9]{5,}", values[0]):
+            return MAX_LIMIT
+        limit = self.integer("limit", default)
+        if limit == 0 and self._blank_is_absent:
+            self._refuse("limit", "a page has at least 1 row")
+            return default
+        return min(limit, MAX_LIMIT)
 
     def _values(self, name: str) -> list[str]:
         values = self._args.getlist(name)
@@ -286,8 +293,3 @@ class RunFilters(ListFilters):
 
 def _quoted(value: str) -> str:
     return repr(value if len(value) <= 60 else value[:60] + "…")
-
-
-def escape_like(text: str) -> str:
-    """Escape a text for LIKE with `escape="\\\\"`, so that `%` and `_` stand for themselves."""
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

@@ -20,3 +20,11 @@ def sample() -> Iterator[Path]:
 def base_copy(sample: Path, tmp_path: Path) -> Path:
     """Return a copy of the real base's folder that a test may change."""
     return Path(shutil.copytree(sample, tmp_path / "osmedeus"))
+
+
+@pytest.fixture
+def database(base_copy: Path) -> Path:
+    """Return the database of a base that a test may spoil."""
+    path = base_copy / "base" / "database-osm.sqlite"
+    path.chmod(0o644)
+    return path

@@ -14,6 +14,7 @@ from webapp.ingest.osmedeus.execution_log import (
     read_execution_log,
     read_output,
 )
+from webapp.ingest.osmedeus.times import parse_elapsed
 
 from .logs import at, closing, completed, failed, line, opening
 
@@ -85,7 +86,26 @@ def test_lines_without_what_counts_are_passed_over() -> None:
         + b'{"level":"INFO","timestamp":"yesterday","message":"Step completed"}\n'
         + line(0, "Module execution completed", total_steps="many", elapsed=None)
     )
-    assert [step.name for step in read(odd + completed(1, "good"))][-1] == "good"
+    assert [step.name for step in read(odd + completed(1, "good"))] == ["good"]
+
+
+def test_what_never_started_does_not_take_the_start_or_the_name_of_what_comes_later() -> None:
+    failed_early = (
+        line(0, "Parameters initialized", cli_params={"target": "t"})
+        + line(0, "Executing inline module", module="discover")
+        + opening(300, "t", 5)
+        + line(400, "Executing inline module", module="report")
+        + opening(400, "t", 3, RunUUID="u")
+    )
+    first, second, module = read_execution_log(failed_early.splitlines(True)).events
+    assert isinstance(first, Opening) and first.size is None
+    assert isinstance(second, Opening) and second.size == 5
+    assert isinstance(module, Opening) and (module.module_name, module.size) == ("report", 3)
+
+
+def test_a_text_of_many_digits_is_no_duration() -> None:
+    assert parse_elapsed("1" * 1_000_000) is None
+    assert parse_elapsed("1h2m3.5s") == 3723.5
 
 
 def test_carriage_returns_and_empty_lines_do_no_harm() -> None:

@@ -115,6 +115,28 @@ def test_a_step_first_seen_in_the_log_becomes_its_row_when_that_appears(
     assert {row[0] for row in everything(app)} == before
 
 
+def test_a_line_that_was_cut_when_it_was_read_gives_its_output_later(
+    app: Flask, base_copy: Path
+) -> None:
+    log = base_copy / "workspaces-osmedeus" / KILLED / "run-execution.log"
+    log.chmod(0o644)
+    before = log.read_bytes()
+    ended = (
+        b'{"level":"INFO","timestamp":"2026-11-23T22:23:22+00:00","message":"Step completed",'
+        b'"step_name":"first-wait","step_type":"bash","command":"wait","status":"success",'
+        b'"duration":9.002,"output":"tick 1"}\n'
+    )
+    outputs = []
+    for line in (ended[:-9], ended):
+        log.write_bytes(before + line)
+        with app.app_context():
+            import_base(base_copy / "base")
+            of_place = select(Step).where(Step.run_id == 25, Step.position == 2)
+            step = db.session.execute(of_place).scalar_one()
+            outputs.append((step.status, step.duration_ms, step.output))
+    assert outputs == [("completed", 9002, ""), ("completed", 9002, "tick 1")]
+
+
 def test_steps_recovered_once_stay_when_their_logs_are_gone(app: Flask, base_copy: Path) -> None:
     with app.app_context():
         import_base(base_copy / "base")

@@ -13,8 +13,12 @@ _ESCAPE = re.compile(
     r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"
     r"|\x1b[@-Z\\-_]"
     r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+    # Marks that turn the direction of the text around them.
+    r"|[\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
 _WORD = re.compile(r"\w")
+_EXIT_CODE = re.compile(r"^command exited with code (?=\d)")
+_FOLDER_OF_PROGRAM = re.compile(r"^/\S*/(?=\S)")
 
 
 def preview_line(status: str, error: str, output: str, command: str = "") -> str:
@@ -25,9 +29,11 @@ def preview_line(status: str, error: str, output: str, command: str = "") -> str
     """
     if status != "failed" and not error:
         return _cut(_first_line(output))
+    # The engine says the same of every command; what differs has to stand in a narrow column.
+    reason = _EXIT_CODE.sub("exit ", _first_line(error))
     last = _last_line(output)
-    ran = _first_line(command)
-    parts = (_first_line(error), last or (ran and f"$ {ran}"))
+    ran = _FOLDER_OF_PROGRAM.sub("", _first_line(command))
+    parts = (reason, last or (ran and f"$ {ran}"))
     return _cut(" - ".join(part for part in parts if part))
 
 
@@ -45,7 +51,7 @@ def _last_line(text: str) -> str:
 
 
 def _telling_lines(lines: Iterable[str]) -> Iterator[str]:
-    plain = (_ESCAPE.sub("", line).strip() for line in lines)
+    plain = (_ESCAPE.sub("", line).replace("\t", " ").strip() for line in lines)
     return (line for line in plain if _WORD.search(line))
 
 

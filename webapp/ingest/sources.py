@@ -10,7 +10,7 @@ from .errors import SourceError
 
 
 def find_or_make_source(kind: str, path: Path, workspaces: Path | None, name: str | None) -> Source:
-    """Return the source of this name, else of this path; make it when there is neither.
+    """Return the source of this name, or without one that of this path; make it when new.
 
     Raises SourceError for a name that belongs to a source of another kind.
     """

@@ -34,10 +34,11 @@ def step_values(record: StepRecord) -> dict[str, Any]:
     """Return the row's values by column, but for `id` and `source_id`."""
     output = storable_text(record.output)
     error = storable_text(record.error)
+    command = storable_text(record.command)
     return {
         "run_id": record.run_id,
         "status": record.status.value,
-        "step_type": record.step_type,
+        "step_type": storable_text(record.step_type),
         "workspace": storable_text(record.workspace),
         "step_name": storable_text(record.step_name),
         "module_name": storable_text(record.module_name),
@@ -49,12 +50,12 @@ def step_values(record: StepRecord) -> dict[str, Any]:
         "created_at": record.created_at,
         "updated_at": record.updated_at,
         "source_key": record.source_key,
-        "preview": preview_line(record.status, error, output, record.command),
+        "preview": preview_line(record.status, error, output, command),
         "output_bytes": len(output) if output.isascii() else len(output.encode()),
         "output_lines": count_lines(output),
         "error": error,
         "exports": storable_json(record.exports),
-        "command": storable_text(record.command),
+        "command": command,
         "output": output,
     }
 

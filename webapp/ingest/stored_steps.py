@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Engine, Row, select
+from sqlalchemy import Engine, Row, or_, select
 
 from ..models import Step
 
@@ -15,6 +15,7 @@ _COLUMNS = (
     Step.module_name,
     Step.workspace,
     Step.duration_ms,
+    or_(Step.output_bytes > 0, Step.error != "").label("has_texts"),
 )
 
 

@@ -1,6 +1,8 @@
 """Log people in and out."""
 
-from flask import redirect, render_template, request, session, url_for
+from urllib.parse import urlsplit
+
+from flask import current_app, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_user, logout_user
 
@@ -38,4 +40,11 @@ def logout() -> ResponseReturnValue:
 
 def _wanted_path() -> str:
     path = request.values.get("next", "")
-    return path if is_own_path(path) else url_for("pages.show_overview")
+    is_page = is_own_path(path) and _is_readable(path)
+    return path if is_page else url_for("pages.show_overview")
+
+
+def _is_readable(path: str) -> bool:
+    """Tell whether a path leads to something that a browser can open."""
+    adapter = current_app.create_url_adapter(request)
+    return adapter is not None and adapter.test(urlsplit(path).path, method="GET")

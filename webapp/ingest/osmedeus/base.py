@@ -34,15 +34,10 @@ def find_base(path: Path, workspaces: Path | None = None) -> Base:
 
     Raises SourceError for what is missing or no regular file.
     """
-    path = _resolved(path)
-    database = path / DATABASE_NAME if path.is_dir() else path
-    if database.is_symlink():
-        raise SourceError(f"{database} is a link; give the folder or file that it leads to.")
-    if not database.exists():
-        raise SourceError(f"There is no {DATABASE_NAME} in {path}.")
-    if not database.is_file():
-        raise SourceError(f"{database} is not a regular file.")
-    return Base(database, _find_workspaces(database, workspaces))
+    try:
+        return _find_base(_resolved(path), workspaces)
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def find_folders(workspaces: Path) -> list[Folder]:
@@ -60,6 +55,17 @@ def find_folders(workspaces: Path) -> list[Folder]:
         )
         for entry in found
     ]
+
+
+def _find_base(path: Path, workspaces: Path | None) -> Base:
+    database = path / DATABASE_NAME if path.is_dir() else path
+    if database.is_symlink():
+        raise SourceError(f"{database} is a link; give the folder or file that it leads to.")
+    if not database.exists():
+        raise SourceError(f"There is no {DATABASE_NAME} in {path}.")
+    if not database.is_file():
+        raise SourceError(f"{database} is not a regular file.")
+    return Base(database, _find_workspaces(database, workspaces))
 
 
 def _find_workspaces(database: Path, workspaces: Path | None) -> Path | None:

@@ -51,7 +51,8 @@ def read_console_log(lines: Iterable[str]) -> list[Section]:
         elif event := _read_event(line):
             sections[-1].events.append(event)
             last = event
-        elif last is not None and (found := _COMMAND.match(line)):
+        # After its end a step prints its output, which may look like commands.
+        elif last is not None and last.kind == "started" and (found := _COMMAND.match(line)):
             last.commands.append(found["command"])
     return sections
 

@@ -4,7 +4,7 @@ The console log is of the last run in its folder, but of the whole engine proces
 the same time it holds lines of others, and sometimes everything twice.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -63,10 +63,13 @@ class _Walk:
         is_crowded: bool,
     ) -> None:
         self._candidate = candidate
-        self._ended = ended
+        # Where in the run's ended steps each name stands, as far as no event told of it.
+        self._places: dict[str, deque[int]] = defaultdict(deque)
+        for index, one in enumerate(ended):
+            self._places[one.name].append(index)
+        self._names = frozenset(self._places)
         self._workflow = workflow
         self._is_crowded = is_crowded
-        self._consumed: set[int] = set()
         self._after = 0
         self._skipped: list[ConsoleStep] = []
         self._started: list[ConsoleStep] = []
@@ -101,11 +104,8 @@ class _Walk:
                 self._started.remove(step)
                 name = step.name
                 break
-        for index, one in enumerate(self._ended):
-            if index not in self._consumed and one.name == name:
-                self._consumed.add(index)
-                self._after = index + 1
-                return
+        if name in self._names and self._places[name]:
+            self._after = self._places[name].popleft() + 1
 
     def _is_of_workflow(self, name: str, heading: str) -> bool:
         """Tell whether a step can be of this run: by its workflow file where that is the one."""
@@ -127,7 +127,7 @@ class _Walk:
         )
 
     def _has_ended(self, name: str) -> bool:
-        return any(one.name == name for one in self._ended)
+        return name in self._names
 
     def _was_skipped(self, name: str) -> bool:
         return any(step.name == name for step in self._skipped)

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import orjson
 
 from ...filters import MAX_INTEGER
 from ..errors import SourceError
+from ..step_values import storable_text
 from .times import parse_time, to_moment
 
 TABLES = ("runs", "step_results", "artifacts")
@@ -69,12 +71,24 @@ class SourceDatabase:
             self._check(table)
         self._texts = self._select("step_results", _TEXT_COLUMNS) + " WHERE rowid = ?"
 
+    @contextmanager
+    def one_moment(self) -> Iterator[None]:
+        """Read the tables as they stand at one moment, though the engine goes on writing.
+
+        A row written between two reads would seem to be of a run that does not exist.
+        """
+        self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._connection.execute("ROLLBACK")
+
     def find_runs(self) -> list[SourceRun]:
         """Return all runs, oldest first."""
         runs: dict[str, SourceRun] = {}
         for row in self._connection.execute('SELECT * FROM "runs"'):
             columns = dict(row)
-            key = as_text(columns.get("run_uuid")) or as_text(columns.get("id"))
+            key = storable_text(as_text(columns.get("run_uuid")) or as_text(columns.get("id")))
             if key in runs:
                 # Only in a database without its unique keys; the number still tells them apart.
                 key = f"{key}~{as_text(columns.get('id'))}~{len(runs)}"
@@ -113,7 +127,7 @@ class SourceDatabase:
             rows.append(
                 SourceRow(
                     rowid=rowid,
-                    key=as_text(key),
+                    key=storable_text(as_text(key)),
                     run_key=found,
                     run_hint=run_uuid or run_id,
                     name=name,

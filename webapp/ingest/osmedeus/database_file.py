@@ -39,7 +39,9 @@ def opened(database: Path) -> Iterator[sqlite3.Connection]:
     except sqlite3.Error as error:
         raise SourceError(explain(database, error)) from error
     except OSError as error:
-        raise SourceError(f"{database} cannot be read: {error.strerror}.") from error
+        # Whoever asks for the connection reads logs too: the error names the file.
+        what = error.filename or database
+        raise SourceError(f"{what} cannot be read: {error.strerror}.") from error
 
 
 def explain(database: Path, error: sqlite3.Error) -> str:

@@ -14,6 +14,9 @@ from .times import SECOND, parse_elapsed, parse_time, to_moment
 
 LINE_START = b'{"level":'
 LONGEST_SECONDS = 10 * 366 * 86_400
+# The engine announces a module, begins it and starts it at once; what did not go on by then
+# failed in between, and must not take the lines of those after it.
+LONGEST_START = 60 * SECOND
 
 
 @dataclass(slots=True)
@@ -64,6 +67,8 @@ class StepLine:
     duration_us: int | None
     error: str
     digest: int
+    # Whether the line tells what the step printed: one that is cut may not.
+    has_output: bool
 
     @property
     def duration_ms(self) -> int:
@@ -121,7 +126,7 @@ class _Reader:
     def __init__(self) -> None:
         self.log = ExecutionLog()
         # Modules announced by a flow, and openings, whose start lines are still to come.
-        self._announced: list[str] = []
+        self._announced: list[tuple[int, str]] = []
         self._unstarted: list[Opening] = []
 
     def read_line(self, line: bytes, offset: int) -> None:
@@ -152,11 +157,11 @@ class _Reader:
             case "Parameters initialized":
                 self._read_opening(fields, at)
             case "Starting module execution":
-                self._read_start(_text(fields, "target"), _number(fields, "steps"), False)
+                self._read_start(fields, at, _number(fields, "steps"), False)
             case "Starting flow execution":
-                self._read_start(_text(fields, "target"), _number(fields, "modules"), True)
+                self._read_start(fields, at, _number(fields, "modules"), True)
             case "Executing inline module" | "Executing module":
-                self._announced.append(_text(fields, "module"))
+                self._announced.append((at, _text(fields, "module")))
             case "Module execution completed":
                 elapsed = parse_elapsed(fields.get("elapsed"))
                 closing = ModuleClosing(at, _number(fields, "total_steps"), elapsed)
@@ -184,6 +189,7 @@ class _Reader:
                 duration_us=_microseconds(fields.get("duration")),
                 error=_text(fields, "error"),
                 digest=hash((name, command)),
+                has_output=bool(_text(fields, "output")),
             )
         )
 
@@ -198,13 +204,16 @@ class _Reader:
             database_run_id=_text(params, "DBRunID"),
             workflow_name=_text(params, "ModuleName"),
         )
-        if opening.run_uuid and self._announced:
-            opening.module_name = self._announced.pop(0)
+        if opening.run_uuid:
+            self._announced = [one for one in self._announced if at - one[0] <= LONGEST_START]
+            opening.module_name = self._announced.pop(0)[1] if self._announced else ""
         self.log.events.append(opening)
         self._unstarted.append(opening)
 
-    def _read_start(self, target: str, size: int, is_flow: bool) -> None:
+    def _read_start(self, fields: dict[str, Any], at: int, size: int, is_flow: bool) -> None:
         """Complete the first opening over this target that has not started yet."""
+        target = _text(fields, "target")
+        self._unstarted = [one for one in self._unstarted if at - one.at <= LONGEST_START]
         fitting = (one for one in self._unstarted if one.target == target)
         opening = next(fitting, self._unstarted[0] if self._unstarted else None)
         if opening is not None:

@@ -57,7 +57,7 @@ def import_base(
     Rules: the mapping of a base described in docs/import.md.
     """
     base = find_base(path, workspaces)
-    with _without_collector(), _one_at_a_time(), opened(base.database) as connection:
+    with _without_collector(), _conflicts_explained(), opened(base.database) as connection:
         database = SourceDatabase(connection)
         run = _Import(base, database, find_shifts, report)
         run.read()
@@ -82,8 +82,9 @@ class _Import:
     def read(self) -> None:
         """Read the rows and the logs, and find the run of each line."""
         self._report("reading the database", 0, 0)
-        self._runs = self._database.find_runs()
-        rows = self._database.find_rows(self._runs)
+        with self._database.one_moment():
+            self._runs = self._database.find_runs()
+            rows = self._database.find_rows(self._runs)
         self.summary.runs_in_database, self.summary.rows = len(self._runs), len(rows)
         kept = [row for row in rows if self._is_kept(row)]
         self._orphans = [row for row in kept if row.run_key is None]
@@ -178,7 +179,7 @@ class _Import:
 
 
 @contextmanager
-def _one_at_a_time() -> Iterator[None]:
+def _conflicts_explained() -> Iterator[None]:
     """Say it in one line when another import got in the way; what is written stays whole."""
     try:
         yield

@@ -76,6 +76,9 @@ def match_steps(
     index_of_runs = RunIndex(runs)
     lines_of = []
     knowledge = Knowledge(folder.workflow for folder in folders)
+    copies_in: dict[int, set[int]] = defaultdict(set)
+    for number, index in copies:
+        copies_in[number].add(index)
     for number, folder in enumerate(folders):
         openings = Openings(folder.log.events, index_of_runs)
         rows_here = {
@@ -86,8 +89,7 @@ def match_steps(
         for row in rows_here.values():
             if row.run_key in index_of_runs.by_key:
                 openings.add_without_opening(index_of_runs.by_key[row.run_key])
-        skipped = {index for folder_number, index in copies if folder_number == number}
-        lines = FolderLines(folder.name, folder.log.events, openings, rows_here, skipped)
+        lines = FolderLines(folder.name, folder.log.events, openings, rows_here, copies_in[number])
         knowledge.learn_rows(lines)
         matching.openings.append(openings)
         lines_of.append(lines)

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...models import RunStatus
 from ..records import ArtifactRecord, RunRecord
+from ..step_values import storable_text
 from .database import SourceRun, as_number, as_text
 from .times import EPOCH, parse_time
 
@@ -50,7 +51,7 @@ def run_record(run: SourceRun, shift: timedelta) -> RunRecord:
 def missing_run_record(hint: str, first_seen: datetime) -> RunRecord:
     """Return the record of a run of which only steps are left; `hint` is its UUID or number."""
     return RunRecord(
-        source_key=MISSING + hint,
+        source_key=storable_text(MISSING + hint),
         run_uuid=hint if _UUID.fullmatch(hint) else "",
         status=RunStatus.UNKNOWN,
         error="This run is not in Osmedeus's database any more; only steps of it are.",
@@ -62,7 +63,7 @@ def missing_run_record(hint: str, first_seen: datetime) -> RunRecord:
 def artifact_record(row: Mapping[str, Any], run_id: int, shift: timedelta) -> ArtifactRecord:
     """Return the record of an artifact, moved in time with its run."""
     return ArtifactRecord(
-        source_key=as_text(row.get("id")),
+        source_key=storable_text(as_text(row.get("id"))),
         run_id=run_id,
         workspace=as_text(row.get("workspace")),
         name=as_text(row.get("name")),

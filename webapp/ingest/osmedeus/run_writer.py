@@ -11,12 +11,13 @@ from sqlalchemy import Engine, Row
 
 from ...models import StepStatus
 from ..errors import SourceError
+from ..records import ArtifactRecord
 from ..stored_steps import find_stored_steps, has_steps
 from ..writer import Writer
 from .database import SourceDatabase, SourceRow, SourceRun, as_text
 from .execution_log import read_output
 from .matching import Ended
-from .run_records import MISSING, artifact_record, missing_run_record, run_record
+from .run_records import artifact_record, missing_run_record, run_record
 from .step_records import Place, RunSteps, Texts, find_places, step_record, texts_of_row
 from .summary import ImportSummary
 from .times import from_moment
@@ -57,11 +58,14 @@ class RunWriter:
         self,
         runs: Sequence[SourceRun],
         steps: dict[str, RunSteps],
-        orphans: Iterable[SourceRow],
+        orphans: Sequence[SourceRow],
         summary: ImportSummary,
     ) -> None:
         """Write the runs with their steps, then steps without a run, then artifacts."""
-        self._total = sum(len(one.ended) for one in steps.values())
+        self._total = len(orphans) + sum(
+            len(one.ended) + len(one.console.skipped) + len(one.console.running)
+            for one in steps.values()
+        )
         self._learn_types(runs, steps)
         run_ids: dict[str, int] = {}
         with self._stack, self.writer:
@@ -97,7 +101,7 @@ class RunWriter:
         for place in places:
             if place.line is None:
                 place.module_name = place.module_name or modules.get(place.key, "")
-            if known.get(place.key) == _compared(place, workspace):
+            if known.get(place.key) in _as_they_should_be(place, workspace):
                 self.writer.summary.steps.unchanged += 1
             else:
                 texts, shift = self._read_texts(place), self._shift(steps.run_key)
@@ -153,20 +157,24 @@ class RunWriter:
             record = missing_run_record(hint, first_seen)
             run_id = self.writer.put_runs([record])[record.source_key]
             ended = [Ended(row, None) for row in rows]
-            self._write_steps(RunSteps(MISSING + hint, None, None, ended), run_id, "")
+            self._write_steps(RunSteps(record.source_key, None, None, ended), run_id, "")
 
     def _write_artifacts(
         self, runs: Sequence[SourceRun], run_ids: dict[str, int], summary: ImportSummary
     ) -> None:
         by_id = {run.text("id"): run.key for run in runs}
-        records = []
+        records: dict[str, ArtifactRecord] = {}
         for row in self._database.find_artifacts():
             key = by_id.get(as_text(row.get("run_id")))
             if key is None:
                 summary.kept_out["artifact of a run that is not in the database"] += 1
+                continue
+            record = artifact_record(row, run_ids[key], self._shift(key))
+            if record.source_key in records or not record.source_key:
+                summary.kept_out["artifact without an id of its own"] += 1
             else:
-                records.append(artifact_record(row, run_ids[key], self._shift(key)))
-        self.writer.put_artifacts(records)
+                records[record.source_key] = record
+        self.writer.put_artifacts(records.values())
 
     def _shift(self, run_key: str) -> timedelta:
         return self._shifts.get(run_key, STILL)
@@ -184,8 +192,13 @@ def _number(places: Sequence[Place], stored: dict[str, int]) -> None:
         place.position = position
 
 
-def _compared(place: Place, workspace: str) -> tuple[object, ...]:
-    return (
+def _as_they_should_be(place: Place, workspace: str) -> list[tuple[object, ...]]:
+    """Return what may stand in the database of a step that needs no change.
+
+    A line that was cut when it was last read is whole now and tells what the step printed: the
+    step that came of it is the one that has no texts. What had texts once keeps them.
+    """
+    compared = (
         place.position,
         place.status.value,
         place.recovered.value,
@@ -193,3 +206,6 @@ def _compared(place: Place, workspace: str) -> tuple[object, ...]:
         workspace,
         place.duration_ms,
     )
+    line = place.line if place.row is None else None
+    has_texts = line is not None and (line.has_output or bool(line.error))
+    return [(*compared, True)] if has_texts else [(*compared, True), (*compared, False)]

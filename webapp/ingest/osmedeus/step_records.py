@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from ...models import Recovered, StepStatus
 from ..records import StepRecord
+from ..step_values import storable_text
 from .console_steps import ConsoleStep, ConsoleSteps
 from .database import SourceRow, as_text, load_object
 from .execution_log import StepLine
@@ -151,6 +152,8 @@ class _Builder:
         )
 
     def _place_key(self, kind: str, name: str) -> str:
+        # As it will stand in the database, where it is looked for.
+        name = storable_text(name)
         self._ordinals[kind + "#" + name] += 1
         return f"{self._steps.run_key}#{kind}{self._ordinals[kind + '#' + name]}#{name}"
 
