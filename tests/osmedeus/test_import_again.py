@@ -137,6 +137,25 @@ def test_a_line_that_was_cut_when_it_was_read_gives_its_output_later(
     assert outputs == [("completed", 9002, ""), ("completed", 9002, "tick 1")]
 
 
+def test_a_step_whose_row_is_gone_does_not_come_a_second_time_from_the_log(
+    app: Flask, base_copy: Path
+) -> None:
+    database = base_copy / "base" / "database-osm.sqlite"
+    database.chmod(0o644)
+    with app.app_context():
+        import_base(base_copy / "base")
+    before = everything(app)
+    change(
+        database,
+        "DELETE FROM step_results WHERE run_id IN (1, 15, 31)",
+        "UPDATE step_results SET status='weird' WHERE run_id=24 AND step_name='probe-hosts'",
+    )
+    with app.app_context():
+        again = import_base(base_copy / "base")
+        assert (again.steps.added, again.steps.changed, again.steps.unchanged) == (0, 0, 175)
+    assert everything(app) == before
+
+
 def test_steps_recovered_once_stay_when_their_logs_are_gone(app: Flask, base_copy: Path) -> None:
     with app.app_context():
         import_base(base_copy / "base")

@@ -16,6 +16,7 @@ _COLUMNS = (
     Step.workspace,
     Step.duration_ms,
     or_(Step.output_bytes > 0, Step.error != "").label("has_texts"),
+    Step.step_name,
 )
 
 

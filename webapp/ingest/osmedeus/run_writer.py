@@ -1,5 +1,6 @@
 """Write the runs of a base, each with its steps in order; texts are read one step at a time."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
@@ -18,7 +19,7 @@ from .database import SourceDatabase, SourceRow, SourceRun, as_text
 from .execution_log import read_output
 from .matching import Ended
 from .run_records import artifact_record, missing_run_record, run_record
-from .step_records import Place, RunSteps, Texts, find_places, step_record, texts_of_row
+from .step_records import Place, RunSteps, Texts, find_places, place_key, step_record, texts_of_row
 from .summary import ImportSummary
 from .times import from_moment
 
@@ -92,10 +93,14 @@ class RunWriter:
         """Write one run's steps, but for those that are here already as they should be."""
         places = find_places(steps, lambda module, name: self._types.get((module, name), ""))
         stored = [] if self._is_first else find_stored_steps(self._engine, run_id)
+        settled = _find_settled(places, stored, steps.run_key)
+        n_places = len(places)
+        places = [place for place in places if place.row or place.place_key not in settled]
+        self.writer.summary.steps.unchanged += n_places - len(places)
         _number(places, {row.source_key: row.position for row in stored})
         if steps.completed_at is not None:
             self._remove_unended(places, stored, run_id)
-        known = {row.source_key: tuple(row)[1:] for row in stored}
+        known = {row.source_key: tuple(row)[1:-1] for row in stored}
         # Only the logs tell the modules; a log that is gone takes nothing away.
         modules = {row.source_key: row.module_name for row in stored}
         for place in places:
@@ -178,6 +183,22 @@ class RunWriter:
 
     def _shift(self, run_key: str) -> timedelta:
         return self._shifts.get(run_key, STILL)
+
+
+def _find_settled(places: Sequence[Place], stored: Sequence[Row[Any]], run_key: str) -> set[str]:
+    """Return the place keys of lines whose row is here, though the source has it no more.
+
+    Taken for steps of their own they would stand here twice.
+    """
+    keys = {place.key for place in places}
+    ordinals: Counter[str] = Counter()
+    settled = set()
+    for row in stored:
+        if row.status in (StepStatus.COMPLETED, StepStatus.FAILED):
+            ordinals[row.step_name] += 1
+            if not row.recovered and row.source_key not in keys:
+                settled.add(place_key(run_key, ordinals[row.step_name], row.step_name))
+    return settled
 
 
 def _number(places: Sequence[Place], stored: dict[str, int]) -> None:

@@ -79,6 +79,11 @@ def find_places(steps: RunSteps, type_of: Callable[[str, str], str]) -> list[Pla
     return places
 
 
+def place_key(run_key: str, ordinal: int, name: str, kind: str = "") -> str:
+    """Return the key of a run's n-th step of a name, whatever tells of it."""
+    return f"{run_key}#{kind}{ordinal}#{name}"
+
+
 class _Builder:
     def __init__(self, steps: RunSteps, type_of: Callable[[str, str], str]) -> None:
         self._steps = steps
@@ -155,7 +160,7 @@ class _Builder:
         # As it will stand in the database, where it is looked for.
         name = storable_text(name)
         self._ordinals[kind + "#" + name] += 1
-        return f"{self._steps.run_key}#{kind}{self._ordinals[kind + '#' + name]}#{name}"
+        return place_key(self._steps.run_key, self._ordinals[kind + "#" + name], name, kind)
 
     def _times_of_line(self, line: StepLine) -> tuple[int, int]:
         """Return when a step began and ended, as close as whole seconds allow.

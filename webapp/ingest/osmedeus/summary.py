@@ -52,6 +52,7 @@ class ImportSummary:
                     kind: self.recovered[kind]
                     for kind in ("completed", "failed", "skipped", "running")
                 },
+                "ambiguous": self.not_placed["ambiguous"],
                 "not_placed": dict(self.not_placed),
                 "kept_out": dict(self.kept_out),
                 "imported": self.total_steps,
@@ -65,16 +66,23 @@ class ImportSummary:
 
     def to_lines(self) -> list[tuple[str, str]]:
         """Return (what, how many) for a person, in an order that adds up."""
-        recovered = sum(self.recovered.values())
+        from_console = self.recovered["skipped"] + self.recovered["running"]
+        others = Counter(self.not_placed)
+        ambiguous = others.pop("ambiguous", 0)
         lines = [
             ("runs", f"{self.runs_in_database:,} ({_told(self.runs)})"),
             ("steps in the database", f"{self.rows:,}"),
-            ("steps in the logs", f"{self.log_steps:,}"),
-            ("the same in both", f"{self.rows_in_logs_too:,}"),
-            ("recovered from the logs", f"{recovered:,}"),
-            *((f"  {kind}", f"{n:,}") for kind, n in self.recovered.items() if n),
-            *((f"not placed: {why}", f"{n:,}") for why, n in self.not_placed.items() if n),
-            *((f"kept out: {why}", f"{n:,}") for why, n in self.kept_out.items() if n),
+            ("steps in the execution logs", f"{self.log_steps:,}"),
+            ("  the same in both", f"{self.rows_in_logs_too:,}"),
+            ("  recovered: completed", f"{self.recovered['completed']:,}"),
+            ("  recovered: failed", f"{self.recovered['failed']:,}"),
+            ("  ambiguous", f"{ambiguous:,}"),
+            *((f"  {why}", f"{n:,}") for why, n in others.items() if n),
+            ("steps in the console logs alone", f"{from_console:,}"),
+            ("  recovered: skipped", f"{self.recovered['skipped']:,}"),
+            ("  recovered: running", f"{self.recovered['running']:,}"),
+            ("kept out", f"{sum(self.kept_out.values()):,}"),
+            *((f"  {why}", f"{n:,}") for why, n in self.kept_out.items() if n),
             ("damaged log lines", f"{self.damaged_lines:,}"),
             ("steps imported", f"{self.total_steps:,} ({_told(self.steps)})"),
             ("artifacts", _told(self.artifacts)),
