@@ -49,6 +49,7 @@ def _set_pragmas(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
         "foreign_keys = ON",
         "temp_store = MEMORY",
         "cache_size = -16384",
+        "wal_autocheckpoint = 8192",
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

@@ -43,6 +43,10 @@ def count_lines(output: str) -> int:
 
 
 def _first_line(text: str) -> str:
+    first = text[:SEARCHED_LENGTH].partition("\n")[0].strip()
+    if first.isprintable() and _WORD.search(first):
+        # Of most outputs the first line says something, without colours.
+        return first
     return next(_telling_lines(text[:SEARCHED_LENGTH].splitlines()), "")
 
 

@@ -15,38 +15,42 @@ class StepCountDeltas:
 
     def __init__(self) -> None:
         """Begin with no change."""
-        self._blocks: Sums[tuple[int, str, str, str]] = Sums()
-        self._runs: Sums[tuple[int, str]] = Sums()
+        self._cells: Sums[tuple[int, str, str, str, int]] = Sums()
 
     def add(self, step_id: int, values: Mapping[str, Any], n: int = 1) -> None:
         """Count a step with these column values n times; -1 takes it out."""
-        key = (values["workspace"], values["status"], values["step_type"])
-        self._blocks[(step_id // BLOCK_SIZE, *key)] += n
-        self._blocks[(TOTAL_BLOCK, *key)] += n
-        self._runs[(values["run_id"], values["status"])] += n
+        block, status = step_id // BLOCK_SIZE, values["status"]
+        key = (block, values["workspace"], status, values["step_type"], values["run_id"])
+        self._cells[key] += n
 
     def write(self, connection: Connection) -> None:
         """Add the deltas to the counts in the database, within the caller's transaction."""
+        of_workspaces: Sums[tuple[int, str, str, str]] = Sums()
         of_blocks: Sums[tuple[int, str, str]] = Sums()
-        for (block, _, status, step_type), n in self._blocks.items():
-            of_blocks[(block, status, step_type)] += n
-        _add_up(connection, table_of(StepCount), self._blocks)
+        of_runs: Sums[tuple[int, str]] = Sums()
+        for (block, workspace, status, step_type, run_id), n in self._cells.items():
+            of_runs[run_id, status] += n
+            for one in (block, TOTAL_BLOCK):
+                of_workspaces[one, workspace, status, step_type] += n
+                of_blocks[one, status, step_type] += n
+        _add_up(connection, table_of(StepCount), of_workspaces)
         _add_up(connection, table_of(BlockCount), of_blocks)
-        self._write_runs(connection)
+        _add_to_runs(connection, of_runs)
 
-    def _write_runs(self, connection: Connection) -> None:
-        for status in {status for _, status in self._runs}:
-            column = table_of(Run).c[f"steps_{status}"]
-            rows = [
-                {"of_run": run_id, "delta": n}
-                for (run_id, run_status), n in sorted(self._runs.items())
-                if run_status == status and n
-            ]
-            if rows:
-                statement = update(table_of(Run)).where(table_of(Run).c.id == bindparam("of_run"))
-                connection.execute(
-                    statement.values({column.name: column + bindparam("delta")}), rows
-                )
+
+def _add_to_runs(connection: Connection, deltas: Mapping[tuple[int, str], int]) -> None:
+    """Add the deltas by (run_id, status) to the runs' own counts."""
+    runs = table_of(Run)
+    for changed in {status for _, status in deltas}:
+        column = runs.c[f"steps_{changed}"]
+        rows = [
+            {"of_run": run_id, "delta": n}
+            for (run_id, status), n in sorted(deltas.items())
+            if status == changed and n
+        ]
+        if rows:
+            statement = update(runs).where(runs.c.id == bindparam("of_run"))
+            connection.execute(statement.values({column.name: column + bindparam("delta")}), rows)
 
 
 def _add_up(connection: Connection, table: Table, deltas: Mapping[Any, int]) -> None:

@@ -17,7 +17,7 @@ from .records import ArtifactRecord, RunRecord, StepRecord, Tally, WriterSummary
 from .step_counts import StepCountDeltas
 from .step_values import COMPARED, is_changed, step_values, storable_json
 
-BATCH_ROWS = 5_000
+BATCH_ROWS = 10_000
 BATCH_CHARACTERS = 16 * 1024 * 1024
 KEYS_PER_QUERY = 500
 # A source's own number larger than this would leave none for the runs after it.

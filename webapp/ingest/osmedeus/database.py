@@ -2,10 +2,10 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 
@@ -13,6 +13,8 @@ from ...filters import MAX_INTEGER
 from ..errors import SourceError
 from ..step_values import storable_text
 from .times import parse_time, to_moment
+
+T = TypeVar("T")
 
 TABLES = ("runs", "step_results", "artifacts")
 
@@ -57,12 +59,25 @@ class SourceRow:
         return self.completed_at - self.started_at
 
 
+class Texts(NamedTuple):
+    """The texts of a step, read only when it is written."""
+
+    command: str
+    output: str
+    error: str
+    exports: object
+    created_at: object
+
+
 class SourceDatabase:
     """The tables that matter, read by column name."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         """Look at the tables; raise SourceError when they are not Osmedeus's or damaged."""
         self._connection = connection
+        # Plain tuples, for what is read of every step there is.
+        self._cursor = connection.cursor()
+        self._cursor.row_factory = None
         self._columns = {table: self._find_columns(table) for table in TABLES}
         for table in ("runs", "step_results"):
             if not self._columns[table]:
@@ -103,11 +118,11 @@ class SourceDatabase:
 
     def find_rows(self, runs: list[SourceRun]) -> list[SourceRow]:
         """Return what matching needs of every step, in the order in which they were written."""
+        return self._quickly(lambda: self._find_rows(runs))
+
+    def _find_rows(self, runs: list[SourceRun]) -> list[SourceRow]:
         known = {run.key for run in runs}
         by_id = {as_text(run.columns.get("id")): run.key for run in runs}
-        cursor = self._connection.cursor()
-        # Plain tuples: this is read of every step there is.
-        cursor.row_factory = None
         rows = []
         for (
             rowid,
@@ -121,7 +136,7 @@ class SourceDatabase:
             began,
             ended,
             command,
-        ) in cursor.execute(self._select("step_results", _ROW_COLUMNS) + " ORDER BY rowid"):
+        ) in self._cursor.execute(self._select("step_results", _ROW_COLUMNS) + " ORDER BY rowid"):
             run_id, run_uuid, name = as_text(run_id), as_text(run_uuid), as_text(name)
             found = (run_uuid if run_uuid in known else None) if run_uuid else by_id.get(run_id)
             rows.append(
@@ -141,10 +156,26 @@ class SourceDatabase:
             )
         return rows
 
-    def read_texts(self, rowid: int) -> sqlite3.Row | None:
-        """Return (command, output, error_message, exports, created_at) of one row, whole."""
-        row: sqlite3.Row | None = self._connection.execute(self._texts, (rowid,)).fetchone()
-        return row
+    def read_texts(self, rowid: int) -> Texts:
+        """Return the texts of one row, whole; those of a row that is gone are empty."""
+        row = self._quickly(lambda: self._cursor.execute(self._texts, (rowid,)).fetchone())
+        if row is None:
+            return Texts("", "", "", None, None)
+        _, command, output, error, exports, created_at = row
+        return Texts(as_text(command), as_text(output), as_text(error), exports, created_at)
+
+    def _quickly(self, read: Callable[[], T]) -> T:
+        """Let SQLite decode the texts; where one is no UTF-8, read again and put U+FFFD there."""
+        tolerant = self._connection.text_factory
+        self._connection.text_factory = str
+        try:
+            return read()
+        except sqlite3.OperationalError as error:
+            if "decode" not in str(error):
+                raise
+        finally:
+            self._connection.text_factory = tolerant
+        return read()
 
     def find_artifacts(self) -> Iterator[dict[str, Any]]:
         """Yield every artifact."""
@@ -187,7 +218,7 @@ _TEXT_COLUMNS = ("command", "output", "error_message", "exports", "created_at")
 
 def as_text(value: object) -> str:
     """Return a column's value as text; NULL is empty, bytes that are no UTF-8 become U+FFFD."""
-    if isinstance(value, str):
+    if type(value) is str:
         return value
     if value is None:
         return ""

@@ -80,4 +80,4 @@ def artifact_record(row: Mapping[str, Any], run_id: int, shift: timedelta) -> Ar
 
 def moved(time: datetime | None, shift: timedelta) -> datetime | None:
     """Return a time moved by so much; None stays None."""
-    return None if time is None else time + shift
+    return time + shift if time is not None and shift else time

@@ -15,11 +15,11 @@ from ..errors import SourceError
 from ..records import ArtifactRecord
 from ..stored_steps import find_stored_steps, has_steps
 from ..writer import Writer
-from .database import SourceDatabase, SourceRow, SourceRun, as_text
+from .database import SourceDatabase, SourceRow, SourceRun, Texts, as_text
 from .execution_log import read_output
 from .matching import Ended
 from .run_records import artifact_record, missing_run_record, run_record
-from .step_records import Place, RunSteps, Texts, find_places, place_key, step_record, texts_of_row
+from .step_records import Place, RunSteps, find_places, place_key, step_record
 from .summary import ImportSummary
 from .times import from_moment
 
@@ -106,7 +106,7 @@ class RunWriter:
         for place in places:
             if place.line is None:
                 place.module_name = place.module_name or modules.get(place.key, "")
-            if known.get(place.key) in _as_they_should_be(place, workspace):
+            if known and known.get(place.key) in _as_they_should_be(place, workspace):
                 self.writer.summary.steps.unchanged += 1
             else:
                 texts, shift = self._read_texts(place), self._shift(steps.run_key)
@@ -130,7 +130,7 @@ class RunWriter:
 
     def _read_texts(self, place: Place) -> Texts:
         if place.row is not None:
-            return texts_of_row(self._database.read_texts(place.row.rowid))
+            return self._database.read_texts(place.row.rowid)
         if place.line is None:
             return Texts(place.command, "", "", None, None)
         path = self._log_files[place.folder]

@@ -4,30 +4,18 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from sqlite3 import Row
-from typing import NamedTuple
 
 from ...models import Recovered, StepStatus
 from ..records import StepRecord
 from ..step_values import storable_text
 from .console_steps import ConsoleStep, ConsoleSteps
-from .database import SourceRow, as_text, load_object
+from .database import SourceRow, Texts, load_object
 from .execution_log import StepLine
 from .matching import Ended
 from .run_records import moved
 from .times import EPOCH, SECOND, from_moment, parse_time
 
 STATUSES = {"success": StepStatus.COMPLETED, **{status.value: status for status in StepStatus}}
-
-
-class Texts(NamedTuple):
-    """The texts of a step, read only when it is written."""
-
-    command: str
-    output: str
-    error: str
-    exports: object
-    created_at: object
 
 
 @dataclass(slots=True)
@@ -209,18 +197,5 @@ def step_record(
     )
 
 
-def texts_of_row(row: Row | None) -> Texts:
-    """Return the texts of a row of step_results."""
-    if row is None:
-        return Texts("", "", "", None, None)
-    return Texts(
-        as_text(row["command"]),
-        as_text(row["output"]),
-        as_text(row["error_message"]),
-        row["exports"],
-        row["created_at"],
-    )
-
-
 def _time(moment: int | None, shift: timedelta) -> datetime | None:
-    return None if moment is None else from_moment(moment) + shift
+    return None if moment is None else moved(from_moment(moment), shift)
