@@ -24,11 +24,15 @@ class DatabaseVersionError(RuntimeError):
 
 
 def engine_options(settings: Settings) -> dict[str, Any]:
-    """Return what SQLAlchemy's create_engine needs for the database of the settings."""
+    """Return what SQLAlchemy's create_engine needs for the database of the settings.
+
+    Values stay out of its error messages: a log is no place for what steps printed.
+    """
     if settings.database_url.startswith("sqlite"):
-        return {"connect_args": {"timeout": BUSY_TIMEOUT_MS / 1000}}
+        return {"hide_parameters": True, "connect_args": {"timeout": BUSY_TIMEOUT_MS / 1000}}
     timeout = f"-c statement_timeout={settings.statement_timeout_ms} -c timezone=UTC"
-    return {"pool_pre_ping": True, "connect_args": {"options": timeout}}
+    connect_args = {"options": timeout}
+    return {"hide_parameters": True, "pool_pre_ping": True, "connect_args": connect_args}
 
 
 def init_engine(app: Flask) -> None:

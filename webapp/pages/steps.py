@@ -6,7 +6,7 @@ from ..filters import StepFilters
 from ..models import StepStatus
 from ..queries.distinct import find_workspace_names
 from ..queries.facets import StepFacets
-from ..queries.steps import LIST_COLUMNS, find_steps
+from ..queries.steps import LIST_COLUMNS, find_names, find_steps
 from ..rendering import render_page
 from . import bp
 from .listing import Place, hidden_values, shown_values
@@ -26,8 +26,9 @@ STATUSES = (
 def list_steps() -> Response:
     """List steps, newest first."""
     filters = StepFilters.from_args(request.args, default_sort="-id", blank_is_absent=True)
-    steps = find_steps(filters, LIST_COLUMNS)
-    facets = StepFacets.of(filters)
+    names = find_names(filters)
+    steps = find_steps(filters, LIST_COLUMNS, names)
+    facets = StepFacets.of(filters, names)
     return render_page(
         "steps/list.html",
         "steps/_results.html",

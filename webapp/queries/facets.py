@@ -16,7 +16,7 @@ from .counts import (
     count_by_status_and_type,
     run_conditions,
 )
-from .steps import count_steps, plan_steps
+from .steps import Names, count_steps, plan_steps
 
 Cells = Mapping[tuple[str, str], int]
 
@@ -36,10 +36,10 @@ class StepFacets:
     by_type: dict[str, Total] | None
 
     @classmethod
-    def of(cls, filters: StepFilters) -> Self:
-        """Count for these filters."""
+    def of(cls, filters: StepFilters, names: Names | None = None) -> Self:
+        """Count for these filters; `names` are those of the filter, if they are looked up."""
         overall = Total(count_by_kept_counts(StepFilters()))
-        cells = _count_cells(replace(filters, status=(), step_type=()))
+        cells = _count_cells(replace(filters, status=(), step_type=()), names)
         if cells is None:
             return cls(_count_many(filters), overall, None, None, None)
         statuses, types = filters.status, filters.step_type
@@ -75,10 +75,10 @@ class RunFacets:
         )
 
 
-def _count_cells(filters: StepFilters) -> Cells | None:
+def _count_cells(filters: StepFilters, names: Names | None) -> Cells | None:
     """Count by (status, type): from the kept counts, or from the rows, if these are few."""
     if filters.run_id or filters.run_uuid or filters.step_name:
-        return _count_cells_of_rows(filters)
+        return _count_cells_of_rows(filters, names)
     return count_by_status_and_type(filters)
 
 
@@ -89,9 +89,9 @@ def _count_many(filters: StepFilters) -> Total:
     return Total(COUNTED, is_exact=False)
 
 
-def _count_cells_of_rows(filters: StepFilters) -> Cells | None:
+def _count_cells_of_rows(filters: StepFilters, names: Names | None) -> Cells | None:
     """Count the rows of a run or a name; None when there are more than COUNTED."""
-    plan = plan_steps(filters)
+    plan = plan_steps(filters, names)
     if plan.is_empty:
         return {}
     if plan.has_many and not filters.workspace:

@@ -7,7 +7,7 @@ asked for.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Row, select
 from sqlalchemy.orm import defer, joinedload
@@ -84,9 +84,26 @@ class Plan:
     has_many: bool = False
 
 
-def find_steps(filters: StepFilters, columns: Sequence[Column]) -> Sequence[Row[Any]]:
+class Names(NamedTuple):
+    """The step names that contain the text of a filter, and whether few rows have them."""
+
+    found: list[str]
+    are_rare: bool
+
+
+def find_names(filters: StepFilters) -> Names | None:
+    """Look the text of the name filter up, once for all that needs it; None: no such filter."""
+    if not filters.step_name:
+        return None
+    found = find_step_names(filters.step_name)
+    return Names(found, _are_rare(found))
+
+
+def find_steps(
+    filters: StepFilters, columns: Sequence[Column], names: Names | None = None
+) -> Sequence[Row[Any]]:
     """Return these columns of one page of steps, in the order of the filters."""
-    plan = plan_steps(filters)
+    plan = plan_steps(filters, names)
     conditions, offset = plan.conditions, filters.offset
     if plan.is_empty or filters.limit == 0:
         return []
@@ -124,16 +141,16 @@ def count_steps(filters: StepFilters, exact: bool = False) -> Total:
     return count_up_to(select(Step.id).where(*plan.conditions), is_exact)
 
 
-def plan_steps(filters: StepFilters) -> Plan:
+def plan_steps(filters: StepFilters, names_found: Names | None = None) -> Plan:
     """Decide how to look the steps of the filters up."""
     run_ids = _find_run_ids(filters)
-    names = find_step_names(filters.step_name) if filters.step_name else []
+    names, are_rare = names_found or find_names(filters) or ([], False)
     if (filters.run_uuid and not run_ids) or (filters.step_name and not names):
         return Plan([], None, is_empty=True)
     if run_ids:
         leading: Column | None = Step.run_id
     elif names:
-        leading = Step.step_name if _are_rare_names(names) else None
+        leading = Step.step_name if are_rare else None
     else:
         leading = _find_rare_column(filters)
     has_many = leading is None and 0 < len(names) <= LISTED_NAMES
@@ -174,8 +191,8 @@ def _find_run_ids(filters: StepFilters) -> tuple[int, ...]:
     return tuple(set(found) & set(filters.run_id)) if filters.run_id else found
 
 
-def _are_rare_names(names: list[str]) -> bool:
-    if len(names) > LISTED_NAMES:
+def _are_rare(names: list[str]) -> bool:
+    if not names or len(names) > LISTED_NAMES:
         return False
     return count_up_to(select(Step.id).where(any_of(Step.step_name, names)), exact=False).is_exact
 
