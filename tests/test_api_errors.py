@@ -82,3 +82,11 @@ def test_errors_carry_the_security_headers(client: FlaskClient) -> None:
     response = client.get("/osm/api/step-results")
     assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert response.headers["Cache-Control"] == "no-store"
+
+
+def test_an_address_or_method_that_no_route_takes_is_named(api: FlaskClient) -> None:
+    missing = api.get("/osm/api/nothing").get_json()
+    assert missing == {"error": True, "message": "There is nothing at /osm/api/nothing."}
+    refused = api.delete("/osm/api/runs")
+    assert refused.get_json()["message"] == "DELETE is not allowed at /osm/api/runs."
+    assert "GET" in refused.headers["Allow"]

@@ -118,7 +118,7 @@ def test_who_is_logged_in_does_not_see_the_form(signed_in: FlaskClient) -> None:
 def test_errors_look_like_our_pages(app: Flask, signed_in: FlaskClient) -> None:
     missing = signed_in.get("/nowhere")
     assert missing.status_code == 404
-    assert "There is nothing at this address." in missing.text
+    assert "There is nothing at /nowhere." in missing.text
     assert "<!doctype html>" in missing.text
     wrong = signed_in.post("/steps")
     assert wrong.status_code == 405

@@ -37,12 +37,21 @@ def _show_http_error(error: HTTPException) -> ResponseReturnValue:
     if error.response is not None:
         return error.response
     code = error.code or 500
+    if request.routing_exception is error:
+        error.description = _describe_unrouted(code)
     headers = {name: value for name, value in error.get_headers() if name in SENT_HEADERS}
     if wants_json():
         response = json_response({"error": True, "message": error.description}, code)
         response.headers.update(headers)
         return response
     return render_template("errors/show.html", error=error, code=code), code, headers
+
+
+def _describe_unrouted(code: int) -> str:
+    """Say what is wrong with an address, or a method, that no route takes."""
+    if code == 405:
+        return f"{request.method} is not allowed at {request.path[:200]}."
+    return f"There is nothing at {request.path[:200]}."
 
 
 def _show_crash(error: Exception) -> ResponseReturnValue:

@@ -1,9 +1,10 @@
 """Say what the lists share around their rows: the place in the pages, and the form's values."""
 
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from ..filters import ListFilters
 from ..queries.counts import Total
+from ..queries.facets import RunFacets, StepFacets
 
 
 class Place(NamedTuple):
@@ -31,6 +32,19 @@ class Place(NamedTuple):
             last=last if total.is_exact and n_rows and has_next else None,
             range=f"{offset + 1:,}–{offset + n_rows:,} of {total}" if n_rows else f"0 of {total}",
         )
+
+
+def list_context(
+    filters: ListFilters, facets: StepFacets | RunFacets, n_rows: int, controls: tuple[str, ...]
+) -> dict[str, Any]:
+    """Return what the templates of every list need around its rows."""
+    return {
+        "filters": filters,
+        "facets": facets,
+        "place": Place.of(filters, facets.total, n_rows),
+        "shown": shown_values(filters, controls),
+        "hidden": hidden_values(filters, controls),
+    }
 
 
 def shown_values(filters: ListFilters, controls: tuple[str, ...]) -> dict[str, str]:

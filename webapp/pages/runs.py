@@ -9,7 +9,7 @@ from ..queries.facets import RunFacets
 from ..queries.runs import find_runs
 from ..rendering import render_page
 from . import bp
-from .listing import Place, hidden_values, shown_values
+from .listing import list_context
 
 CONTROLS = ("workflow_name", "target", "workspace")
 # What went wrong first.
@@ -35,13 +35,9 @@ def list_runs() -> Response:
         "runs/list.html",
         "runs/_results.html",
         own_url=url_for("pages.list_runs", **filters.to_args()),
-        filters=filters,
         runs=runs,
-        facets=facets,
-        place=Place.of(filters, facets.total, len(runs)),
         statuses=STATUSES,
-        shown=shown_values(filters, CONTROLS),
-        hidden=hidden_values(filters, CONTROLS),
         find_workflow_names=find_workflow_names,
         find_workspace_names=find_workspace_names,
+        **list_context(filters, facets, len(runs), CONTROLS),
     )

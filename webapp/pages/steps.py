@@ -9,7 +9,7 @@ from ..queries.facets import StepFacets
 from ..queries.steps import LIST_COLUMNS, find_names, find_steps
 from ..rendering import render_page
 from . import bp
-from .listing import Place, hidden_values, shown_values
+from .listing import list_context
 
 CONTROLS = ("step_name", "step_type", "workspace", "run_id")
 # What went wrong first.
@@ -33,12 +33,8 @@ def list_steps() -> Response:
         "steps/list.html",
         "steps/_results.html",
         own_url=url_for("pages.list_steps", **filters.to_args()),
-        filters=filters,
         steps=steps,
-        facets=facets,
-        place=Place.of(filters, facets.total, len(steps)),
         statuses=STATUSES,
-        shown=shown_values(filters, CONTROLS),
-        hidden=hidden_values(filters, CONTROLS),
         find_workspace_names=find_workspace_names,
+        **list_context(filters, facets, len(steps), CONTROLS),
     )
