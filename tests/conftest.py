@@ -15,7 +15,7 @@ from webapp.auth import hash_password, make_token
 from webapp.config import Settings
 from webapp.database import upgrade_database
 from webapp.extensions import db
-from webapp.models import User
+from webapp.models import Role, User
 
 from .postgres import throwaway_cluster
 
@@ -35,7 +35,7 @@ def migrate_database(database_url: str) -> None:
     app = make_app(database_url)
     with app.app_context():
         upgrade_database()
-        db.session.add(User(username="admin", password_hash=PASSWORD_HASH))
+        db.session.add(User(username="admin", password_hash=PASSWORD_HASH, role=Role.ADMIN))
         db.session.commit()
         db.engine.dispose()
 

@@ -18,7 +18,7 @@ from werkzeug.exceptions import Unauthorized
 from .columns import utc_now
 from .errors import wants_json
 from .extensions import db, login_manager
-from .models import Token, User
+from .models import Role, Token, User
 
 API_LOGIN_LASTS = timedelta(days=1)
 TOKEN_PREFIX = "stepboard_"
@@ -59,9 +59,9 @@ def find_user(username: str, password: str) -> User | None:
     return user if user and user.is_active else None
 
 
-def add_user(username: str, password: str) -> User:
+def add_user(username: str, password: str, role: Role = Role.VIEWER) -> User:
     """Add somebody who may sign in; the caller has looked that the name is free."""
-    user = User(username=username, password_hash=hash_password(password))
+    user = User(username=username, password_hash=hash_password(password), role=role)
     db.session.add(user)
     db.session.commit()
     return user

@@ -16,6 +16,7 @@ from .auth import add_user
 from .config import SECRET_KEY_MIN_LENGTH, ConfigError, Settings, instance_folder
 from .database import DatabaseVersionError, first_line_of, prepare_database
 from .extensions import db
+from .models import Role
 from .queries.users import count_users
 
 ADMIN = "admin"
@@ -70,7 +71,7 @@ def make_first_user(app: Flask) -> str | None:
         if count_users():
             return None
         password = given or secrets.token_urlsafe(12)
-        add_user(ADMIN, password)
+        add_user(ADMIN, password, Role.ADMIN)
         return None if given else password
 
 

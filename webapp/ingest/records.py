@@ -1,7 +1,7 @@
 """Define what a source hands to the writer: runs, steps and artifacts as plain records."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from ..models import Recovered, RunStatus, StepStatus
@@ -32,6 +32,12 @@ class RunRecord:
     started_at: datetime | None = None
     completed_at: datetime | None = None
     params: dict[str, Any] | None = None
+
+    def duration_ms(self) -> int | None:
+        """Return how long the run took; None while it has no end."""
+        if self.started_at is None or self.completed_at is None:
+            return None
+        return max((self.completed_at - self.started_at) // timedelta(milliseconds=1), 0)
 
 
 @dataclass(slots=True)

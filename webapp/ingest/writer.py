@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from ..models import Artifact, Base, Counter, Run, Step, table_of
 from .records import ArtifactRecord, RunRecord, StepRecord, Tally, WriterSummary
 from .step_counts import StepCountDeltas
+from .step_names import StepNames
 from .step_values import COMPARED, is_changed, step_values, storable_json
 
 BATCH_ROWS = 10_000
@@ -42,6 +43,7 @@ class Writer:
         self._source_id = source_id
         self._waiting: list[StepRecord] = []
         self._waiting_characters = 0
+        self._names = StepNames()
         # The last id given to a step when this writer had written all steps of its source;
         # as long as it stands there is nothing to look up.
         self._alone_at: int | None = None
@@ -57,7 +59,7 @@ class Writer:
 
     def put_runs(self, records: Iterable[RunRecord]) -> dict[str, int]:
         """Add or update runs in one transaction; return their ids by source key."""
-        values = [_storable(record) for record in records]
+        values = [_run_values(record) for record in records]
         wanted = [one.pop("wanted_id") for one in values]
         with self._transaction() as connection:
             old = self._find_by_keys(connection, Run, [one["source_key"] for one in values])
@@ -175,6 +177,7 @@ class Writer:
                 deltas.add(old["id"], old, -1)
                 deltas.add(old["id"], values)
         self._write_step_rows(connection, added, changed)
+        self._names.write(connection, (one["step_name"] for one in (*added, *changed)))
         deltas.write(connection)
         tally = self.summary.steps
         tally.added += len(added)
@@ -244,6 +247,10 @@ class _RunIds:
         self._taken.add(number)
         self._last = max(self._last, number)
         return number
+
+
+def _run_values(record: RunRecord) -> Values:
+    return {**_storable(record), "duration_ms": record.duration_ms()}
 
 
 def _storable(record: RunRecord | ArtifactRecord) -> Values:

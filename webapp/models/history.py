@@ -1,95 +1,20 @@
-"""Define the tables and the enums of statuses and types; no queries and no request here."""
+"""Define the tables of what ran: sources, runs, steps, artifacts."""
 
-import hashlib
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    ForeignKey,
-    Index,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    Text,
-    UniqueConstraint,
-)
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from .columns import BigId, JsonData, UtcDateTime, utc_now
+from ..columns import BigId, JsonData, UtcDateTime, utc_now
+from .base import Base
+from .enums import StepStatus
 
 
-class StepStatus(StrEnum):
-    """How a step stands; the documented values."""
-
-    PENDING = "pending"
-    RUNNING = "running"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-
-
-class RunStatus(StrEnum):
-    """How a run stands; Osmedeus's values, and `unknown` for a run whose steps outlived it."""
-
-    PENDING = "pending"
-    QUEUED = "queued"
-    RUNNING = "running"
-    WEBHOOK = "webhook"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    UNKNOWN = "unknown"
-
-
-class StepType(StrEnum):
-    """What kind of work a step does: the seven documented types, then the newer agents."""
-
-    BASH = "bash"
-    FUNCTION = "function"
-    FOREACH = "foreach"
-    PARALLEL_STEPS = "parallel-steps"
-    REMOTE_BASH = "remote-bash"
-    HTTP = "http"
-    LLM = "llm"
-    AGENT = "agent"
-    AGENT_ACP = "agent-acp"
-    AGENT_SDK = "agent-sdk"
-
-
-class Recovered(StrEnum):
-    """Where a step was found, when not in the source's database; `""` means a database row."""
-
-    NO = ""
-    EXECUTION_LOG = "execution log"
-    CONSOLE_LOG = "console log"
-
-
-# Steps are counted by blocks of so many ids; block TOTAL_BLOCK holds the sums over all of them.
-BLOCK_SIZE = 16_384
-TOTAL_BLOCK = -1
-
-
-class Base(DeclarativeBase):
-    """The base of all models; constraint names are fixed so that migrations can name them."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-
-
-def table_of(model: type[Base]) -> Table:
-    """Return a model's table, typed as one."""
-    table = model.__table__
-    assert isinstance(table, Table)
-    return table
+def _where(column: str) -> dict[str, Any]:
+    """Return what makes an index leave the rows out in which a column is empty."""
+    condition = text(f"{column} != ''")
+    return {"sqlite_where": condition, "postgresql_where": condition}
 
 
 class Source(Base):
@@ -107,6 +32,9 @@ class Source(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     imported_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     summary: Mapped[dict[str, Any] | None] = mapped_column(JsonData)
+    # An import that was asked for on a page: when it began, and why it failed, if it did.
+    import_began_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    import_error: Mapped[str] = mapped_column(Text, default="")
 
 
 class Run(Base):
@@ -119,7 +47,12 @@ class Run(Base):
         Index(None, "status", "id"),
         Index(None, "workspace", "id"),
         Index(None, "workflow_name", "id"),
+        # How the latest runs of a workflow ended, and how long they took.
+        Index(None, "workflow_name", "status", "id"),
         Index(None, "target", "id"),
+        Index(None, "started_at", "id", "status"),
+        Index(None, "duration_ms", "id"),
+        Index(None, "run_group_id", "id", **_where("run_group_id")),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
@@ -141,6 +74,8 @@ class Run(Base):
     completed_steps: Mapped[int] = mapped_column(BigInteger)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     completed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # From its start to its end; None while it has no end.
+    duration_ms: Mapped[int | None] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
     # How many of its steps stand at each status; kept by the writer with the rows.
@@ -169,10 +104,16 @@ class Step(Base):
     __table_args__ = (
         UniqueConstraint("source_id", "source_key"),
         Index(None, "run_id", "id"),
+        Index(None, "run_id", "position"),
         Index(None, "workspace", "id"),
         Index(None, "status", "id"),
         Index(None, "step_type", "id"),
         Index(None, "step_name", "id", "status", "step_type"),
+        Index(None, "started_at", "id", "status", "step_type", "workspace"),
+        Index(None, "duration_ms", "id", "status", "step_type", "workspace"),
+        # Of most steps these are empty.
+        Index(None, "module_name", "id", **_where("module_name")),
+        Index(None, "recovered", "id", **_where("recovered")),
         # To walk ids and filter without touching the rows, which are wide.
         Index(None, "id", "status", "step_type", "workspace"),
     )
@@ -225,74 +166,3 @@ class Artifact(Base):
     optional: Mapped[bool]
     description: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-
-
-class StepCount(Base):
-    """How many steps of one workspace, status and type have ids in one block of ids.
-
-    The writer changes it in the transaction that changes the steps. `block` is `id // BLOCK_SIZE`,
-    or TOTAL_BLOCK.
-    """
-
-    __tablename__ = "step_counts"
-    __table_args__ = (Index(None, "workspace", "block"),)
-
-    block: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    workspace: Mapped[str] = mapped_column(Text, primary_key=True)
-    status: Mapped[str] = mapped_column(String(20), primary_key=True)
-    step_type: Mapped[str] = mapped_column(Text, primary_key=True)
-    n: Mapped[int] = mapped_column(BigInteger)
-
-
-class BlockCount(Base):
-    """The same for all workspaces together; far fewer rows, so that lists read these."""
-
-    __tablename__ = "block_counts"
-
-    block: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    status: Mapped[str] = mapped_column(String(20), primary_key=True)
-    step_type: Mapped[str] = mapped_column(Text, primary_key=True)
-    n: Mapped[int] = mapped_column(BigInteger)
-
-
-class Counter(Base):
-    """The last id given out for a table; the writer's, so that ids only grow on any engine."""
-
-    __tablename__ = "counters"
-
-    name: Mapped[str] = mapped_column(String(40), primary_key=True)
-    value: Mapped[int] = mapped_column(BigInteger)
-
-
-class User(Base):
-    """A person who may sign in."""
-
-    __tablename__ = "users"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    username: Mapped[str] = mapped_column(Text, unique=True)
-    password_hash: Mapped[str] = mapped_column(Text)
-    is_active: Mapped[bool] = mapped_column(default=True)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
-
-    is_authenticated = True
-    is_anonymous = False
-
-    def get_id(self) -> str:
-        """Return what Flask-Login keeps in the session; another password makes it worthless."""
-        return f"{self.id}-{hashlib.sha256(self.password_hash.encode()).hexdigest()[:16]}"
-
-
-class Token(Base):
-    """A key for scripts; only its SHA-256 is kept."""
-
-    __tablename__ = "tokens"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
-    name: Mapped[str] = mapped_column(Text)
-    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
-    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-
-    user: Mapped[User] = relationship()

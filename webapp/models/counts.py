@@ -1,0 +1,55 @@
+"""Define the tables that the writer keeps beside the rows, so that nobody need count them."""
+
+from sqlalchemy import BigInteger, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from .base import Base
+
+# Steps are counted by blocks of so many ids; block TOTAL_BLOCK holds the sums over all of them.
+BLOCK_SIZE = 16_384
+TOTAL_BLOCK = -1
+
+
+class StepCount(Base):
+    """How many steps of one workspace, status and type have ids in one block of ids.
+
+    The writer changes it in the transaction that changes the steps. `block` is `id // BLOCK_SIZE`,
+    or TOTAL_BLOCK.
+    """
+
+    __tablename__ = "step_counts"
+    __table_args__ = (Index(None, "workspace", "block"),)
+
+    block: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    workspace: Mapped[str] = mapped_column(Text, primary_key=True)
+    status: Mapped[str] = mapped_column(String(20), primary_key=True)
+    step_type: Mapped[str] = mapped_column(Text, primary_key=True)
+    n: Mapped[int] = mapped_column(BigInteger)
+
+
+class BlockCount(Base):
+    """The same for all workspaces together; far fewer rows, so that lists read these."""
+
+    __tablename__ = "block_counts"
+
+    block: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    status: Mapped[str] = mapped_column(String(20), primary_key=True)
+    step_type: Mapped[str] = mapped_column(Text, primary_key=True)
+    n: Mapped[int] = mapped_column(BigInteger)
+
+
+class Counter(Base):
+    """The last id given out for a table; the writer's, so that ids only grow on any engine."""
+
+    __tablename__ = "counters"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    value: Mapped[int] = mapped_column(BigInteger)
+
+
+class StepName(Base):
+    """A name that a step has, or once had: far fewer rows than steps, to look texts up in."""
+
+    __tablename__ = "step_names"
+
+    name: Mapped[str] = mapped_column(Text, primary_key=True)

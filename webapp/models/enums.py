@@ -1,0 +1,56 @@
+"""Name the statuses, the types and the other fixed sets of values."""
+
+from enum import StrEnum
+
+
+class StepStatus(StrEnum):
+    """How a step stands; the documented values."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+class RunStatus(StrEnum):
+    """How a run stands; Osmedeus's values, and `unknown` for a run whose steps outlived it."""
+
+    PENDING = "pending"
+    QUEUED = "queued"
+    RUNNING = "running"
+    WEBHOOK = "webhook"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+
+
+class StepType(StrEnum):
+    """What kind of work a step does: the seven documented types, then the newer agents."""
+
+    BASH = "bash"
+    FUNCTION = "function"
+    FOREACH = "foreach"
+    PARALLEL_STEPS = "parallel-steps"
+    REMOTE_BASH = "remote-bash"
+    HTTP = "http"
+    LLM = "llm"
+    AGENT = "agent"
+    AGENT_ACP = "agent-acp"
+    AGENT_SDK = "agent-sdk"
+
+
+class Recovered(StrEnum):
+    """Where a step was found, when not in the source's database; `""` means a database row."""
+
+    NO = ""
+    EXECUTION_LOG = "execution log"
+    CONSOLE_LOG = "console log"
+
+
+class Role(StrEnum):
+    """What a user may do: a viewer reads, an admin manages users and sources too."""
+
+    ADMIN = "admin"
+    VIEWER = "viewer"

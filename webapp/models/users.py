@@ -1,0 +1,53 @@
+"""Define the tables of who may come in."""
+
+import hashlib
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from ..columns import UtcDateTime, utc_now
+from .base import Base
+from .enums import Role
+
+
+class User(Base):
+    """A person who may sign in."""
+
+    __tablename__ = "users"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    username: Mapped[str] = mapped_column(Text, unique=True)
+    password_hash: Mapped[str] = mapped_column(Text)
+    role: Mapped[str] = mapped_column(String(20), default=Role.VIEWER)
+    is_active: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+    is_authenticated = True
+    is_anonymous = False
+
+    @property
+    def is_admin(self) -> bool:
+        """Tell whether the user may manage users and sources."""
+        return self.role == Role.ADMIN
+
+    def get_id(self) -> str:
+        """Return what Flask-Login keeps in the session; another password makes it worthless."""
+        return f"{self.id}-{hashlib.sha256(self.password_hash.encode()).hexdigest()[:16]}"
+
+
+class Token(Base):
+    """A key for scripts; only its SHA-256 is kept."""
+
+    __tablename__ = "tokens"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    name: Mapped[str] = mapped_column(Text)
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # To the minute.
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    user: Mapped[User] = relationship()
