@@ -1,6 +1,6 @@
 """Collect the SQL statements that a piece of work sends."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,3 +27,25 @@ def collected_statements(app: Flask) -> Iterator[list[str]]:
         yield statements
     finally:
         event.remove(engine, "before_cursor_execute", note)
+
+
+def explain_statements(app: Flask, act: Callable[[], object]) -> list[str]:
+    """Return SQLite's plan of each SELECT that an act sends, line by line."""
+    seen = []
+
+    def note(*arguments: Any) -> None:
+        seen.append((arguments[2], arguments[3]))
+
+    with app.app_context():
+        event.listen(db.engine, "before_cursor_execute", note)
+        act()
+        event.remove(db.engine, "before_cursor_execute", note)
+        raw = db.session.connection().connection
+        lines = []
+        for statement, parameters in seen:
+            if statement.startswith("SELECT"):
+                cursor = raw.cursor()
+                cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+                lines += [row[3] for row in cursor.fetchall()]
+        assert lines
+        return lines

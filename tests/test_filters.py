@@ -1,6 +1,7 @@
 """Filters: query string to values and back, and what is said of a bad one."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -12,14 +13,30 @@ from webapp.filters import (
     MAX_INTEGER,
     MAX_LIMIT,
     MAX_VALUES,
+    PRESETS,
     ListFilters,
     RunFilters,
     StepFilters,
+    part_negated,
 )
 from webapp.models import RunStatus, StepStatus, StepType
 
 STEP_STATUSES = "pending, running, completed, failed, skipped"
-STEP_NAMES = "limit, offset, run_id, run_uuid, sort, status, step_name, step_type, workspace"
+STEP_NAMES = (
+    "limit, max_duration_ms, min_duration_ms, module_name, offset, recovered, run_id, run_uuid, "
+    "sort, started, started_after, started_before, status, step_name, step_type, target, "
+    "workflow_name, workspace"
+)
+STEP_SORTS = "id, started_at, duration_ms, step_name, -id, -started_at, -duration_ms, -step_name"
+NO_TIME = (
+    "is no time; allowed are times such as 2026-11-23T14:02:00Z and 2026-11-23T14:02:00+01:00 "
+    "and dates such as 2026-11-23, UTC without a zone"
+)
+NO_DURATION = (
+    "is no length of time; allowed are milliseconds, "
+    "and texts such as 850 ms, 12.4 s, 4 min 07 s, 2 h"
+)
+NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 
 
 def steps(*pairs: tuple[str, str]) -> StepFilters:
@@ -109,7 +126,22 @@ def test_a_limit_above_the_greatest_means_the_greatest(given: str, meant: int) -
             ("run_id", str(MAX_INTEGER + 1)),
             f"run_id: '9223372036854775808' is not a whole number from 0 to {MAX_INTEGER}",
         ),
-        (("sort", "name"), "sort: 'name' is not allowed; allowed are id, -id"),
+        (("sort", "name"), f"sort: 'name' is not allowed; allowed are {STEP_SORTS}"),
+        (
+            ("started", "2h"),
+            "started: '2h' is not allowed; allowed are 1h, 24h, 7d, today",
+        ),
+        (("recovered", "maybe"), "recovered: 'maybe' is not allowed; allowed are yes, no"),
+        (("started_after", "yesterday"), f"started_after: 'yesterday' {NO_TIME}"),
+        (("started_after", "20261123"), f"started_after: '20261123' {NO_TIME}"),
+        (("started_before", "2026-02-30"), f"started_before: '2026-02-30' {NO_TIME}"),
+        (
+            ("started_before", "0001-01-01T00:00:00+05:00"),
+            f"started_before: '0001-01-01T00:00:00+05:00' {NO_TIME}",
+        ),
+        (("min_duration_ms", "-5"), f"min_duration_ms: '-5' {NO_DURATION}"),
+        (("max_duration_ms", "5 parsecs"), f"max_duration_ms: '5 parsecs' {NO_DURATION}"),
+        (("max_duration_ms", "9" * 19), f"max_duration_ms: '{'9' * 19}' {NO_DURATION}"),
         (("stat", "x"), f"stat: unknown parameter; allowed are {STEP_NAMES}"),
         (("errors", "x"), f"errors: unknown parameter; allowed are {STEP_NAMES}"),
         (
@@ -195,9 +227,85 @@ def test_reading_never_raises_and_is_steady(pairs: list[tuple[str, str]], blank:
         assert ListFilters.of_page(MultiDict(pairs)).limit <= MAX_LIMIT
 
 
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("2026-11-23", datetime(2026, 11, 23, tzinfo=UTC)),
+        ("2026-11-23T14:02", datetime(2026, 11, 23, 14, 2, tzinfo=UTC)),
+        ("2026-11-23T14:02:03Z", datetime(2026, 11, 23, 14, 2, 3, tzinfo=UTC)),
+        ("2026-11-23 14:02:03.5+02:00", datetime(2026, 11, 23, 12, 2, 3, 500_000, tzinfo=UTC)),
+    ],
+)
+def test_a_time_is_read_as_utc_and_written_so(given: str, meant: datetime) -> None:
+    filters = steps(("started_after", given))
+    assert filters.started_after == meant
+    assert steps(*filters.active()).started_after == meant
+
+
+def test_a_time_is_written_with_no_more_digits_than_it_needs() -> None:
+    filters = steps(("started_after", "2026-11-23"), ("started_before", "2026-11-23T10:00:00.250Z"))
+    assert filters.to_args() == {
+        "started_after": "2026-11-23T00:00:00Z",
+        "started_before": "2026-11-23T10:00:00.25Z",
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "ms"),
+    [
+        ("1500", 1_500),
+        ("0", 0),
+        ("850 ms", 850),
+        ("12.4 s", 12_400),
+        ("90s", 90_000),
+        ("4 min 07 s", 247_000),
+        ("2 h 13 min", 7_980_000),
+        ("3 d 04 h", 273_600_000),
+    ],
+)
+def test_a_duration_is_read_as_a_person_says_it(given: str, ms: int) -> None:
+    assert steps(("min_duration_ms", given)).min_duration_ms == ms
+    assert steps(("min_duration_ms", given)).to_args() == {"min_duration_ms": ms}
+
+
+@pytest.mark.parametrize(
+    ("pairs", "begins", "ends"),
+    [
+        ([("started", "1h")], NOW - timedelta(hours=1), None),
+        ([("started", "today")], datetime(2026, 11, 24, tzinfo=UTC), None),
+        ([("started_before", "2026-11-24")], None, datetime(2026, 11, 24, tzinfo=UTC)),
+        (
+            [("started", "24h"), ("started_after", "2026-11-24")],
+            datetime(2026, 11, 24, tzinfo=UTC),
+            None,
+        ),
+        ([("started", "24h"), ("started_after", "2026-11-01")], NOW - timedelta(hours=24), None),
+    ],
+)
+def test_a_range_of_time_is_that_of_all_that_is_asked(
+    pairs: list[tuple[str, str]], begins: datetime | None, ends: datetime | None
+) -> None:
+    assert steps(*pairs).started_range(NOW) == (begins, ends)
+
+
+def test_a_page_of_a_range_of_time_has_the_latest_start_first() -> None:
+    args = MultiDict({"started": "24h"})
+    filters = StepFilters.from_args(args, default_sort="-id")
+    assert filters.sort == "-started_at"
+    assert filters.to_args() == {"started": "24h"}
+    assert filters.to_api_args() == {"started": "24h", "sort": "-started_at"}
+    assert filters.without("started", "24h") == {}
+    assert StepFilters.from_args(args).sort == "id"
+
+
+def test_a_mark_excludes_and_two_are_the_text_itself() -> None:
+    assert part_negated(("a", "!b", "!!c")) == (["a", "!c"], ["b"])
+
+
 texts = st.lists(
     st.text(st.characters(exclude_characters="\0"), min_size=1), max_size=3, unique=True
 ).map(tuple)
+moments = st.none() | st.datetimes(min_value=datetime(1000, 1, 1), timezones=st.just(UTC))
 good_filters = st.builds(
     StepFilters,
     workspace=texts,
@@ -206,10 +314,19 @@ good_filters = st.builds(
     run_id=st.lists(st.integers(0, MAX_INTEGER), max_size=3, unique=True).map(tuple),
     run_uuid=texts,
     step_name=st.text(st.characters(exclude_characters="\0"), max_size=20),
-    sort=st.sampled_from(["id", "-id"]),
+    workflow_name=texts,
+    target=texts,
+    module_name=texts,
+    recovered=st.sampled_from(["", "yes", "no"]),
+    started=st.sampled_from(["", *PRESETS]),
+    started_after=moments,
+    started_before=moments,
+    min_duration_ms=st.none() | st.integers(0, MAX_INTEGER),
+    max_duration_ms=st.none() | st.integers(0, MAX_INTEGER),
+    sort=st.sampled_from(["id", "step_name", "-duration_ms"]),
     offset=st.integers(0, MAX_INTEGER),
     limit=st.integers(0, MAX_LIMIT),
-    default_sort=st.sampled_from(["id", "-id"]),
+    default_sort=st.just("id"),
 )
 
 

@@ -2,21 +2,19 @@
 
 import itertools
 import random
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pytest
 from flask import Flask
-from sqlalchemy import event
 
-from webapp.extensions import db
 from webapp.filters import StepFilters
 from webapp.models import Step, StepStatus
-from webapp.queries import steps as step_queries
+from webapp.queries import step_plans
 from webapp.queries.counts import count_by_value
 from webapp.queries.steps import API_COLUMNS, count_steps, find_steps
 
 from .data import make_run, make_step, write
+from .statements import explain_statements
 
 ROWS = 300
 WORKSPACES = ("example.com", "example_com", "100%", "")
@@ -99,7 +97,7 @@ def test_every_combination_finds_what_a_plain_filter_finds(
     app: Flask, rows: list[Row], rare: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rare values lead by their index, others walk the blocks: all give the same."""
-    monkeypatch.setattr(step_queries, "RARE", rare)
+    monkeypatch.setattr(step_plans, "RARE", rare)
     combinations = itertools.product(
         ((), ("example_com",), ("100%", "example.com"), ("nowhere",)),
         ((), ("completed",), ("failed", "running"), ("!completed",), ("failed", "!failed")),
@@ -131,7 +129,7 @@ def test_every_combination_finds_what_a_plain_filter_finds(
 def test_pages_follow_each_other_without_gap_or_overlap(
     app: Flask, rows: list[Row], sort: str, limit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(step_queries, "RARE", 0)
+    monkeypatch.setattr(step_plans, "RARE", 0)
     with app.app_context():
         for status in ((), ("failed",), ("pending",)):
             filters = StepFilters(status=status, sort=sort, limit=limit)
@@ -146,7 +144,7 @@ def test_a_name_is_looked_for_as_it_stands_whatever_its_case(
     with app.app_context():
         _assert_same(rows, StepFilters(step_name=name))
         # So many names that they are compared by their text.
-        monkeypatch.setattr(step_queries, "LISTED_NAMES", 0)
+        monkeypatch.setattr(step_plans, "LISTED_NAMES", 0)
         _assert_same(rows, StepFilters(step_name=name, status=("completed",), sort="-id"))
 
 
@@ -183,7 +181,7 @@ def test_an_empty_database_has_no_steps(app: Flask) -> None:
 def test_no_page_scans_the_table_or_sorts(
     app: Flask, rows: list[Row], rare: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(step_queries, "RARE", rare)
+    monkeypatch.setattr(step_plans, "RARE", rare)
     single = itertools.product(
         ((), ("example_com",)), ((), ("failed",)), ((), ("bash",)), ((), (3,)), ("id", "-id")
     )
@@ -191,29 +189,7 @@ def test_no_page_scans_the_table_or_sorts(
         filters = StepFilters(
             workspace=workspace, status=status, step_type=step_type, run_id=run_id, sort=sort
         )
-        for line in _plans(app, lambda: find_steps(filters, API_COLUMNS)):  # noqa: B023
+        for line in explain_statements(app, lambda: find_steps(filters, API_COLUMNS)):  # noqa: B023
             assert "SCAN steps" not in line and "TEMP B-TREE" not in line, filters
-        for line in _plans(app, lambda: count_steps(filters, exact=True)):  # noqa: B023
+        for line in explain_statements(app, lambda: count_steps(filters, exact=True)):  # noqa: B023
             assert "SCAN steps" not in line and "TEMP B-TREE" not in line, filters
-
-
-def _plans(app: Flask, act: Callable[[], object]) -> list[str]:
-    """Return SQLite's plan of each statement of an act, line by line."""
-    seen = []
-
-    def note(*arguments: object) -> None:
-        seen.append((arguments[2], arguments[3]))
-
-    with app.app_context():
-        event.listen(db.engine, "before_cursor_execute", note)
-        act()
-        event.remove(db.engine, "before_cursor_execute", note)
-        raw = db.session.connection().connection
-        lines = []
-        for statement, parameters in seen:
-            if statement.startswith("SELECT"):
-                cursor = raw.cursor()
-                cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
-                lines += [row[3] for row in cursor.fetchall()]
-        assert lines
-        return lines

@@ -21,6 +21,7 @@ INDEXES = (
     ("ix_runs_workflow_name_status_id", "runs", ["workflow_name", "status", "id"]),
     ("ix_runs_started_at_id_status", "runs", ["started_at", "id", "status"]),
     ("ix_runs_duration_ms_id", "runs", ["duration_ms", "id"]),
+    ("ix_steps_run_id_id_status_step_type", "steps", ["run_id", "id", "status", "step_type"]),
     ("ix_steps_run_id_position", "steps", ["run_id", "position"]),
     (
         "ix_steps_started_at_id_status_step_type_workspace",
@@ -62,6 +63,7 @@ def upgrade() -> None:
     )
     op.execute("INSERT INTO step_names (name) SELECT DISTINCT step_name FROM steps")
     _fill_durations(op.get_bind())
+    op.drop_index("ix_steps_run_id_id", table_name="steps")
     for name, table, columns in INDEXES:
         op.create_index(name, table, columns)
     for name, table, columns in PARTIAL_INDEXES:
@@ -97,6 +99,7 @@ def downgrade() -> None:
     """Drop what was added."""
     for name, table, _ in (*PARTIAL_INDEXES, *INDEXES):
         op.drop_index(name, table_name=table)
+    op.create_index("ix_steps_run_id_id", "steps", ["run_id", "id"])
     op.drop_table("step_names")
     for table, column in (
         ("runs", "duration_ms"),

@@ -103,7 +103,7 @@ class Step(Base):
     __tablename__ = "steps"
     __table_args__ = (
         UniqueConstraint("source_id", "source_key"),
-        Index(None, "run_id", "id"),
+        Index(None, "run_id", "id", "status", "step_type"),
         Index(None, "run_id", "position"),
         Index(None, "workspace", "id"),
         Index(None, "status", "id"),

@@ -8,7 +8,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from ..filters import NOT
+from ..filters import part_negated
 
 Column = InstrumentedAttribute[Any]
 
@@ -45,7 +45,6 @@ def any_of(column: ColumnElement[Any] | Column, values: Sequence[Any]) -> Column
 
 def chosen(column: ColumnElement[Any] | Column, values: Sequence[str]) -> ColumnElement[bool]:
     """Return the same for values that may be negated: any of the plain, none of the negated."""
-    plain = [value for value in values if not value.startswith(NOT)]
-    negated = [value.removeprefix(NOT) for value in values if value.startswith(NOT)]
+    plain, negated = part_negated(values)
     parts = [any_of(column, plain)] if plain else []
     return and_(*parts, column.not_in(negated)) if negated else parts[0]

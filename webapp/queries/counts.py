@@ -1,9 +1,11 @@
 """Read the kept counts of steps, and count runs no further than a page needs to know."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Select, func, select
 
+from ..columns import utc_now
 from ..extensions import db
 from ..filters import RunFilters, StepFilters
 from ..models import BLOCK_SIZE, TOTAL_BLOCK, BlockCount, Run, StepCount, table_of
@@ -113,10 +115,25 @@ def run_conditions(filters: RunFilters) -> list[ColumnElement[bool]]:
     conditions = []
     if filters.status:
         conditions.append(chosen(Run.status, filters.status))
-    for column in (Run.workflow_name, Run.target, Run.workspace):
+    for column in (Run.workflow_name, Run.target):
+        if values := getattr(filters, column.key):
+            conditions.append(chosen(column, values))
+    for column in (Run.workspace, Run.run_group_id):
         if values := getattr(filters, column.key):
             conditions.append(any_of(column, values))
-    return conditions
+    return [*conditions, *_range_conditions(filters)]
+
+
+def _range_conditions(filters: RunFilters) -> Iterator[ColumnElement[bool]]:
+    began, until = filters.started_range(utc_now())
+    if began is not None:
+        yield Run.started_at >= began
+    if until is not None:
+        yield Run.started_at < until
+    if filters.min_duration_ms is not None:
+        yield Run.duration_ms >= filters.min_duration_ms
+    if filters.max_duration_ms is not None:
+        yield Run.duration_ms <= filters.max_duration_ms
 
 
 def _counts_for(filters: StepFilters) -> Counts:

@@ -1,25 +1,39 @@
 """Find the distinct values of an indexed column, one index look-up a value."""
 
-from sqlalchemy import func, select
+from sqlalchemy import CTE, func, literal, literal_column, select
 
 from ..extensions import db
-from ..models import Run, Step
+from ..models import Run, Step, StepName
 from .conditions import Column
+
+# What a form suggests while its reader types, and how much of it.
+SUGGESTED: dict[str, Column] = {
+    "workspace": Run.workspace,
+    "workflow_name": Run.workflow_name,
+    "target": Run.target,
+    "module_name": Step.module_name,
+}
+MAX_SUGGESTIONS = 20
 
 
 def find_distinct(column: Column, contains: str = "") -> list[str]:
-    """Return the distinct values of a column that leads an index, sorted; case is ignored.
+    """Return the distinct values of a column that leads an index, sorted; case is ignored."""
+    value = distinct_values(column)
+    statement = select(value.c.value).where(value.c.value.is_not(None))
+    if contains:
+        statement = statement.where(value.c.value.icontains(contains, autoescape=True))
+    return list(db.session.execute(statement).scalars())
+
+
+def distinct_values(column: Column) -> CTE:
+    """Return the rows `value`: the distinct values of a column that leads an index, then NULL.
 
     A recursive query jumps from each value to the next, so that 10,000,000 rows with 300 names
     cost 300 look-ups.
     """
     value = select(func.min(column).label("value")).cte("value_of", recursive=True)
     following = select(func.min(column)).where(column > value.c.value).scalar_subquery()
-    value = value.union_all(select(following).where(value.c.value.is_not(None)))
-    statement = select(value.c.value).where(value.c.value.is_not(None))
-    if contains:
-        statement = statement.where(value.c.value.icontains(contains, autoescape=True))
-    return list(db.session.execute(statement).scalars())
+    return value.union_all(select(following).where(value.c.value.is_not(None)))
 
 
 def find_workspace_names() -> list[str]:
@@ -34,5 +48,23 @@ def find_workflow_names() -> list[str]:
 
 
 def find_step_names(contains: str) -> list[str]:
-    """Return the distinct step names that contain a text."""
-    return find_distinct(Step.step_name, contains)
+    """Return the step names that contain a text; case is ignored."""
+    statement = select(StepName.name).where(StepName.name.icontains(contains, autoescape=True))
+    return list(db.session.execute(statement).scalars())
+
+
+def find_suggestions(column: Column, contains: str) -> list[str]:
+    """Return the first values of a column that contain a text, but the empty one."""
+    # Said as the partial index says it, else it is not used.
+    is_filled = column != literal_column("''")
+    value = select(literal("").label("value")).cte("value_of", recursive=True)
+    following = select(func.min(column)).where(column > value.c.value, is_filled)
+    value = value.union_all(
+        select(following.scalar_subquery()).where(value.c.value.is_not(None))
+    )
+    statement = (
+        select(value.c.value)
+        .where(value.c.value != "", value.c.value.icontains(contains, autoescape=True))
+        .limit(MAX_SUGGESTIONS)
+    )
+    return list(db.session.execute(statement).scalars())

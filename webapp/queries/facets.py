@@ -7,7 +7,7 @@ from typing import Self
 from sqlalchemy import func, literal, select, union_all
 
 from ..extensions import db
-from ..filters import NOT, RunFilters, StepFilters
+from ..filters import RunFilters, StepFilters, part_negated
 from ..models import Run, RunStatus, Step, StepStatus, StepType
 from .counts import (
     COUNTED,
@@ -16,7 +16,8 @@ from .counts import (
     count_by_status_and_type,
     run_conditions,
 )
-from .steps import Names, count_steps, plan_steps
+from .step_plans import Lookups, look_up, plan_steps
+from .steps import count_steps
 
 Cells = Mapping[tuple[str, str], int]
 
@@ -36,12 +37,13 @@ class StepFacets:
     by_type: dict[str, Total] | None
 
     @classmethod
-    def of(cls, filters: StepFilters, names: Names | None = None) -> Self:
-        """Count for these filters; `names` are those of the filter, if they are looked up."""
+    def of(cls, filters: StepFilters, found: Lookups | None = None) -> Self:
+        """Count for these filters; `found` is what `look_up` told of them, if it was asked."""
+        found = found or look_up(filters)
         overall = Total(count_by_kept_counts(StepFilters()))
-        cells = _count_cells(replace(filters, status=(), step_type=()), names)
+        cells = _count_cells(replace(filters, status=(), step_type=()), found)
         if cells is None:
-            return cls(_count_many(filters), overall, None, None, None)
+            return cls(count_steps(filters, found=found), overall, None, None, None)
         statuses, types = filters.status, filters.step_type
         return cls(
             total=Total(_sum(cells, statuses, types)),
@@ -75,26 +77,19 @@ class RunFacets:
         )
 
 
-def _count_cells(filters: StepFilters, names: Names | None) -> Cells | None:
+def _count_cells(filters: StepFilters, found: Lookups) -> Cells | None:
     """Count by (status, type): from the kept counts, or from the rows, if these are few."""
-    if filters.run_id or filters.run_uuid or filters.step_name:
-        return _count_cells_of_rows(filters, names)
-    return count_by_status_and_type(filters)
+    if filters.is_documented:
+        return count_by_status_and_type(filters)
+    return _count_cells_of_rows(filters, found)
 
 
-def _count_many(filters: StepFilters) -> Total:
-    """Count where more than COUNTED are left without the filters of status and type."""
-    if filters.status or filters.step_type or not filters.step_name:
-        return count_steps(filters)
-    return Total(COUNTED, is_exact=False)
-
-
-def _count_cells_of_rows(filters: StepFilters, names: Names | None) -> Cells | None:
-    """Count the rows of a run or a name; None when there are more than COUNTED."""
-    plan = plan_steps(filters, names)
+def _count_cells_of_rows(filters: StepFilters, found: Lookups) -> Cells | None:
+    """Count rows that an index finds; None when there are more than COUNTED."""
+    plan = plan_steps(filters, found)
     if plan.is_empty:
         return {}
-    if plan.has_many and not filters.workspace:
+    if plan.leading is None:
         return None
     inner = select(Step.status, Step.step_type).where(*plan.conditions).limit(COUNTED + 1)
     rows = inner.subquery()
@@ -132,5 +127,5 @@ def _sum(cells: Cells, statuses: tuple[str, ...], types: tuple[str, ...]) -> int
 
 def _is_chosen(value: str, wanted: tuple[str, ...]) -> bool:
     """Tell whether a filter lets a value through: any of the plain, none of the negated."""
-    plain = [one for one in wanted if not one.startswith(NOT)]
-    return (not plain or value in plain) and NOT + value not in wanted
+    plain, negated = part_negated(wanted)
+    return (not plain or value in plain) and value not in negated

@@ -1,0 +1,39 @@
+"""Turn query strings into filters and back; pure.
+
+The field names are the names in the query string, of pages and API alike. Reading never raises:
+what is wrong is collected in `errors`, for the API to refuse and for a page to say.
+"""
+
+from .lists import PAGE_SIZES, PRESETS, ListFilters, TimedFilters
+from .reader import (
+    DEFAULT_LIMIT,
+    MAX_CHARACTERS,
+    MAX_INTEGER,
+    MAX_LIMIT,
+    MAX_VALUES,
+    ArgsReader,
+    FilterError,
+)
+from .runs import RunFilters
+from .steps import STATUS_ALIASES, StepFilters
+from .values import NOT, part_negated, time_text
+
+__all__ = [
+    "DEFAULT_LIMIT",
+    "MAX_CHARACTERS",
+    "MAX_INTEGER",
+    "MAX_LIMIT",
+    "MAX_VALUES",
+    "NOT",
+    "PAGE_SIZES",
+    "PRESETS",
+    "STATUS_ALIASES",
+    "ArgsReader",
+    "FilterError",
+    "ListFilters",
+    "RunFilters",
+    "StepFilters",
+    "TimedFilters",
+    "part_negated",
+    "time_text",
+]

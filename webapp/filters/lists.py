@@ -1,0 +1,149 @@
+"""Define what the filters of all lists share: order, page, and the way back to a query string."""
+
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+
+from werkzeug.datastructures import MultiDict
+
+from .reader import DEFAULT_LIMIT, ArgsReader, FilterError
+from .values import time_text
+
+PAGE_SIZES = (20, 50, 100, 500)
+PAGING = ("sort", "offset", "limit")
+RANGES = ("started", "started_after", "started_before", "min_duration_ms", "max_duration_ms")
+# What `started` may be, and how long ago it begins; `today` begins at midnight UTC.
+PRESETS = {
+    "1h": timedelta(hours=1),
+    "24h": timedelta(hours=24),
+    "7d": timedelta(days=7),
+    "today": timedelta(0),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ListFilters:
+    """What all lists share: the order, the page, and what was wrong with the query string."""
+
+    sort: str = "id"
+    offset: int = 0
+    limit: int = DEFAULT_LIMIT
+    default_sort: str = field(default="id", compare=False)
+    errors: tuple[FilterError, ...] = field(default=(), compare=False)
+
+    @classmethod
+    def of_page(cls, args: MultiDict[str, str], default_limit: int = DEFAULT_LIMIT) -> Self:
+        """Read `offset` and `limit` where nothing else is allowed."""
+        reader = ArgsReader(args, blank_is_absent=False)
+        reader.refuse_unknown(("offset", "limit"))
+        offset, limit = reader.integer("offset", 0), reader.limit(default_limit)
+        return cls(offset=offset, limit=limit, errors=tuple(reader.errors))
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """Return the parameter names, in the order of the query string."""
+        names = [one.name for one in fields(cls) if one.name not in ("default_sort", "errors")]
+        return (
+            *(name for name in names if name not in RANGES and name not in PAGING),
+            *(name for name in RANGES if name in names),
+            *PAGING,
+        )
+
+    def to_args(self, **changes: Any) -> dict[str, Any]:
+        """Return the query string without defaults, for `url_for`.
+
+        Any change but that of the offset returns to the first page.
+        """
+        if changes and "offset" not in changes:
+            changes["offset"] = 0
+        changed = replace(self, **changes)
+        defaults = replace(type(self)(), sort=self.default_sort)
+        pairs = ((name, getattr(changed, name)) for name in self.names())
+        return {
+            name: list(value) if isinstance(value, tuple) else _text(value)
+            for name, value in pairs
+            if value != getattr(defaults, name)
+        }
+
+    def to_api_args(self) -> dict[str, Any]:
+        """Return the query string that gives the same rows from the API."""
+        return replace(self, default_sort=self.api_sort()).to_args()
+
+    @classmethod
+    def api_sort(cls) -> str:
+        """Return the order that the API has without `sort`."""
+        return "id"
+
+    def active(self) -> list[tuple[str, str]]:
+        """Return each filter value in use as (name, value); the order and page are none."""
+        pairs = []
+        for name in self.names():
+            if name not in PAGING:
+                value = getattr(self, name)
+                values = value if isinstance(value, tuple) else (value,)
+                pairs += [(name, str(_text(one))) for one in values if one not in ("", None)]
+        return pairs
+
+    def without(self, name: str, value: str) -> dict[str, Any]:
+        """Return the query string with one value of a filter taken out."""
+        old = getattr(self, name)
+        if isinstance(old, tuple):
+            return self.to_args(**{name: tuple(one for one in old if str(one) != value)})
+        return self.to_args(**{name: getattr(type(self)(), name)})
+
+    def cleared(self) -> dict[str, Any]:
+        """Return the query string with all filters taken out; the order and page size stay."""
+        return replace(type(self)(), sort=self.sort, default_sort=self.default_sort).to_args(
+            limit=self.limit
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TimedFilters(ListFilters):
+    """What lists of things that start and last share: ranges of time and of duration.
+
+    `started` is one of PRESETS or empty. `started_after` is in the range, `started_before` is not;
+    both durations are.
+    """
+
+    started: str = ""
+    started_after: datetime | None = None
+    started_before: datetime | None = None
+    min_duration_ms: int | None = None
+    max_duration_ms: int | None = None
+
+    @staticmethod
+    def read_timed(reader: ArgsReader) -> dict[str, Any]:
+        """Read the values that all of these lists have."""
+        return {
+            "started": reader.choice("started", PRESETS, ""),
+            "started_after": reader.time("started_after"),
+            "started_before": reader.time("started_before"),
+            "min_duration_ms": reader.duration_ms("min_duration_ms"),
+            "max_duration_ms": reader.duration_ms("max_duration_ms"),
+        }
+
+    @property
+    def has_times(self) -> bool:
+        """Tell whether a range of time is asked for."""
+        return bool(self.started or self.started_after or self.started_before)
+
+    @property
+    def has_durations(self) -> bool:
+        """Tell whether a range of duration is asked for."""
+        return self.min_duration_ms is not None or self.max_duration_ms is not None
+
+    def started_range(self, now: datetime) -> tuple[datetime | None, datetime | None]:
+        """Return the first moment of the range and the first one after it; None: open."""
+        begins = [self.started_after, _beginning(self.started, now)]
+        return max((one for one in begins if one), default=None), self.started_before
+
+
+def _beginning(preset: str, now: datetime) -> datetime | None:
+    if preset == "today":
+        return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return now - PRESETS[preset] if preset else None
+
+
+def _text(value: Any) -> Any:
+    return time_text(value) if isinstance(value, datetime) else value

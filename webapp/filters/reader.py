@@ -1,0 +1,171 @@
+"""Read single values of a query string, collecting what is wrong with them; pure."""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from werkzeug.datastructures import MultiDict
+
+from .values import NOT, parse_duration, parse_time
+
+DEFAULT_LIMIT = 20
+MAX_LIMIT = 10_000
+MAX_INTEGER = 2**63 - 1
+# Far more than a person asks for; the databases limit the size of a statement and of a LIKE.
+MAX_VALUES = 500
+MAX_CHARACTERS = 4_000
+
+
+class FilterError(NamedTuple):
+    """What is wrong with one parameter, and what is allowed."""
+
+    name: str
+    message: str
+
+    def __str__(self) -> str:
+        """Return one sentence that names the parameter."""
+        return f"{self.name}: {self.message}"
+
+
+class ArgsReader:
+    """Read values from a query string, collecting what is wrong with them.
+
+    With `blank_is_absent` an empty value counts as not given, as an HTML form sends it.
+    """
+
+    def __init__(self, args: MultiDict[str, str], blank_is_absent: bool) -> None:
+        """Read from these arguments."""
+        self.errors: list[FilterError] = []
+        self._blank_is_absent = blank_is_absent
+        self._args = args
+
+    def refuse_unknown(self, known: Iterable[str]) -> None:
+        """Note every parameter that is not known, or is repeated beyond measure."""
+        names = sorted(known)
+        allowed = f"allowed are {', '.join(names)}" if names else "none is allowed here"
+        for name in self._args:
+            if name not in names:
+                shown = name if len(name) <= 40 else name[:40] + "…"
+                self._refuse(shown, f"unknown parameter; {allowed}")
+            elif len(self._args.getlist(name)) > MAX_VALUES:
+                self._refuse(name, f"must not be given more than {MAX_VALUES} times")
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Return the distinct values of a parameter that may be repeated."""
+        values = []
+        for value in self._values(name):
+            if value == "":
+                self._refuse(name, "must not be empty")
+            elif "\0" in value:
+                self._refuse(name, "must not contain a NUL character")
+            elif len(value) > MAX_CHARACTERS:
+                self._refuse(name, f"must not be longer than {MAX_CHARACTERS} characters")
+            else:
+                values.append(value)
+        return tuple(dict.fromkeys(values))
+
+    def text(self, name: str) -> str:
+        """Return the value of a parameter that may be given once, or an empty text."""
+        values = self.texts(name)
+        return values[0] if self._is_single(name) and values else ""
+
+    def choices(
+        self, name: str, allowed: Iterable[str], aliases: Mapping[str, str] | None = None
+    ) -> tuple[str, ...]:
+        """Return values out of a fixed set; each may be negated by a leading `!`."""
+        names = list(allowed)
+        chosen = []
+        for value in self.texts(name):
+            bare = value.removeprefix(NOT)
+            bare = (aliases or {}).get(bare, bare)
+            if bare in names:
+                chosen.append(NOT + bare if value.startswith(NOT) else bare)
+            else:
+                self._refuse(
+                    name,
+                    f"{_quoted(value)} is not allowed; allowed are {', '.join(names)}, "
+                    f"each with {NOT} before it for all others",
+                )
+        return tuple(dict.fromkeys(chosen))
+
+    def choice(self, name: str, allowed: Iterable[str], default: str) -> str:
+        """Return the one value out of a fixed set, or the default."""
+        names = list(allowed)
+        value = self.text(name) or default
+        if value in names or value == default:
+            return value
+        self._refuse(name, f"{_quoted(value)} is not allowed; allowed are {', '.join(names)}")
+        return default
+
+    def integers(self, name: str) -> tuple[int, ...]:
+        """Return the whole numbers of a parameter that may be repeated."""
+        numbers = (self._number(name, value) for value in self._values(name))
+        return tuple(dict.fromkeys(number for number in numbers if number is not None))
+
+    def integer(self, name: str, default: int) -> int:
+        """Return the whole number of a parameter that may be given once, or the default."""
+        if not self._values(name) or not self._is_single(name):
+            return default
+        number = self._number(name, self._values(name)[0])
+        return default if number is None else number
+
+    def time(self, name: str) -> datetime | None:
+        """Return the time of a parameter that may be given once."""
+        value = self.text(name)
+        time = parse_time(value) if value else None
+        if value and time is None:
+            self._refuse(
+                name,
+                f"{_quoted(value)} is no time; allowed are times such as 2026-11-23T14:02:00Z "
+                "and 2026-11-23T14:02:00+01:00 and dates such as 2026-11-23, UTC without a zone",
+            )
+        return time
+
+    def duration_ms(self, name: str) -> int | None:
+        """Return the milliseconds of a parameter that may be given once."""
+        value = self.text(name)
+        ms = parse_duration(value) if value else None
+        if value and (ms is None or ms > MAX_INTEGER):
+            self._refuse(
+                name,
+                f"{_quoted(value)} is no length of time; allowed are milliseconds, "
+                "and texts such as 850 ms, 12.4 s, 4 min 07 s, 2 h",
+            )
+            return None
+        return ms
+
+    def limit(self, default: int = DEFAULT_LIMIT) -> int:
+        """Return the limit; one above MAX_LIMIT means MAX_LIMIT, as documented."""
+        values = self._values("limit")
+        if len(values) == 1 and re.fullmatch("0*[1-9][0-9]{5,}", values[0]):
+            return MAX_LIMIT
+        limit = self.integer("limit", default)
+        if limit == 0 and self._blank_is_absent:
+            self._refuse("limit", "a page has at least 1 row")
+            return default
+        return min(limit, MAX_LIMIT)
+
+    def _values(self, name: str) -> list[str]:
+        values = self._args.getlist(name)
+        values = [value for value in values if value] if self._blank_is_absent else values
+        return values[:MAX_VALUES]
+
+    def _number(self, name: str, value: str) -> int | None:
+        if re.fullmatch("[0-9]{1,19}", value) and int(value) <= MAX_INTEGER:
+            return int(value)
+        self._refuse(name, f"{_quoted(value)} is not a whole number from 0 to {MAX_INTEGER}")
+        return None
+
+    def _is_single(self, name: str) -> bool:
+        if len(self._values(name)) > 1:
+            self._refuse(name, "must be given once")
+            return False
+        return True
+
+    def _refuse(self, name: str, message: str) -> None:
+        self.errors.append(FilterError(name, message))
+
+
+def _quoted(value: str) -> str:
+    return repr(value if len(value) <= 60 else value[:60] + "…")

@@ -1,0 +1,81 @@
+"""Read and write the filters of steps; pure."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from werkzeug.datastructures import MultiDict
+
+from ..models import StepStatus, StepType
+from .lists import TimedFilters
+from .reader import ArgsReader
+
+# Osmedeus's own word for a step that ended well.
+STATUS_ALIASES = {"success": "completed"}
+SORTS = ("id", "started_at", "duration_ms", "step_name")
+
+
+@dataclass(frozen=True, slots=True)
+class StepFilters(TimedFilters):
+    """Which steps a list shows; several values of one field mean any of them."""
+
+    workspace: tuple[str, ...] = ()
+    status: tuple[str, ...] = ()
+    step_type: tuple[str, ...] = ()
+    run_id: tuple[int, ...] = ()
+    run_uuid: tuple[str, ...] = ()
+    step_name: str = ""
+    workflow_name: tuple[str, ...] = ()
+    target: tuple[str, ...] = ()
+    module_name: tuple[str, ...] = ()
+    recovered: str = ""
+
+    @classmethod
+    def from_args(
+        cls, args: MultiDict[str, str], default_sort: str = "id", blank_is_absent: bool = False
+    ) -> Self:
+        """Read the query string; what is wrong stands in `errors` and is left out.
+
+        A page that shows a range of time has the latest start first, unless told otherwise.
+        """
+        reader = ArgsReader(args, blank_is_absent)
+        reader.refuse_unknown(cls.names())
+        values = cls._read(reader)
+        if default_sort == "-id" and cls(**values).has_times:
+            default_sort = "-started_at"
+        filters = cls(
+            **values,
+            sort=reader.choice("sort", (*SORTS, *(f"-{name}" for name in SORTS)), default_sort),
+            offset=reader.integer("offset", 0),
+            limit=reader.limit(),
+            default_sort=default_sort,
+        )
+        return replace(filters, errors=tuple(reader.errors))
+
+    @classmethod
+    def _read(cls, reader: ArgsReader) -> dict[str, Any]:
+        return {
+            "workspace": reader.texts("workspace"),
+            "status": reader.choices("status", StepStatus, STATUS_ALIASES),
+            "step_type": reader.choices("step_type", StepType),
+            "run_id": reader.integers("run_id"),
+            "run_uuid": reader.texts("run_uuid"),
+            "step_name": reader.text("step_name"),
+            "workflow_name": reader.texts("workflow_name"),
+            "target": reader.texts("target"),
+            "module_name": reader.texts("module_name"),
+            "recovered": reader.choice("recovered", ("yes", "no"), ""),
+            **cls.read_timed(reader),
+        }
+
+    @property
+    def is_documented(self) -> bool:
+        """Tell whether only workspace, status and type filter, of which counts are kept."""
+        return self == replace(
+            type(self)(),
+            workspace=self.workspace,
+            status=self.status,
+            step_type=self.step_type,
+            sort=self.sort,
+            offset=self.offset,
+            limit=self.limit,
+        )
