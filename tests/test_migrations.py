@@ -1,0 +1,153 @@
+"""The migrations make the tables of the models, on both engines, and keep what is there."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from flask import Flask
+from flask_migrate import downgrade, upgrade
+from sqlalchemy import MetaData, Table, create_engine, insert, inspect, select, text
+
+from webapp.columns import UtcDateTime
+from webapp.database import (
+    DatabaseVersionError,
+    check_version,
+    find_versions,
+    prepare_database,
+    upgrade_database,
+)
+from webapp.extensions import db
+from webapp.filters import StepFilters
+from webapp.models import Run, StepName, Token, User
+from webapp.queries.steps import LIST_COLUMNS, find_steps
+
+from .conftest import make_app
+
+START = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_app(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Flask]:
+    """Return an application over a database without any table."""
+    url = f"sqlite:///{tmp_path / 'empty.sqlite'}"
+    if request.param == "postgresql":
+        parameters = request.getfixturevalue("postgresql_server")
+        admin = create_engine(f"postgresql+psycopg:///postgres?{parameters}")
+        with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("DROP DATABASE IF EXISTS test_empty WITH (FORCE)"))
+            connection.execute(text("CREATE DATABASE test_empty"))
+        admin.dispose()
+        url = f"postgresql+psycopg:///test_empty?{parameters}"
+    app = make_app(url)
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+def test_the_migrations_make_exactly_the_models(empty_app: Flask) -> None:
+    with empty_app.app_context():
+        upgrade_database()
+        with db.engine.connect() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_type": True})
+            assert compare_metadata(context, db.metadata) == []
+
+
+def test_the_migrations_can_be_undone(empty_app: Flask) -> None:
+    with empty_app.app_context():
+        upgrade_database()
+        downgrade(revision="base")
+        assert inspect(db.engine).get_table_names() == ["alembic_version"]
+        upgrade_database()
+        check_version()
+
+
+def test_an_empty_database_is_made_ready_and_a_ready_one_left_alone(empty_app: Flask) -> None:
+    with empty_app.app_context():
+        prepare_database()
+        db.session.add(User(username="eve", password_hash="x"))
+        db.session.commit()
+        prepare_database()
+        assert db.session.query(User).count() == 1
+
+
+def test_an_empty_database_is_said_to_need_an_upgrade(empty_app: Flask) -> None:
+    with empty_app.app_context():
+        _, needed = find_versions()
+        with pytest.raises(DatabaseVersionError) as caught:
+            check_version()
+    assert str(caught.value) == (
+        f"The database is at revision none, this version needs {needed}: "
+        "run 'flask db upgrade' (after a backup)."
+    )
+
+
+def test_a_database_of_a_newer_version_is_said_to_need_that_version(app: Flask) -> None:
+    with app.app_context():
+        db.session.execute(text("UPDATE alembic_version SET version_num = 'of-2031'"))
+        db.session.commit()
+        with pytest.raises(DatabaseVersionError, match="a newer version made it"):
+            check_version()
+        with pytest.raises(DatabaseVersionError, match="of-2031"):
+            prepare_database()
+
+
+def test_an_upgrade_from_the_first_revision_keeps_and_fills(empty_app: Flask) -> None:
+    with empty_app.app_context():
+        upgrade(revision="0001")
+        _write_rows()
+        upgrade()
+        durations = db.session.scalars(select(Run.duration_ms).order_by(Run.id)).all()
+        assert durations == [90_500, None, None]
+        assert set(db.session.scalars(select(StepName.name))) == {"scan-ports", "find-hosts"}
+        assert [user.is_admin for user in db.session.scalars(select(User))] == [True]
+        assert db.session.scalars(select(Token.last_used_at)).all() == [None]
+        found = find_steps(StepFilters(step_name="scan", sort="-started_at"), LIST_COLUMNS)
+        assert [row.id for row in found] == [3, 1]
+
+
+def _write_rows() -> None:
+    """Write what the first revision could hold, column by column as the tables stand."""
+    _insert("sources", id=1, name="base", kind="osmedeus", path="/base")
+    _insert("users", id=1, username="eve", password_hash="x", is_active=True)
+    _insert("tokens", id=1, user_id=1, name="cron", token_hash="0" * 64)
+    took = timedelta(seconds=90, milliseconds=500)
+    for run_id, started_at, completed_at in (
+        (1, START, START + took),
+        (2, START, None),
+        (3, None, START),
+    ):
+        times = {"started_at": started_at, "completed_at": completed_at}
+        _insert("runs", id=run_id, source_id=1, source_key=str(run_id), **times)
+    for step_id, name in ((1, "scan-ports"), (2, "find-hosts"), (3, "scan-ports")):
+        started_at = START + timedelta(seconds=step_id)
+        key = str(step_id)
+        _insert(
+            "steps",
+            id=step_id,
+            run_id=1,
+            source_id=1,
+            source_key=key,
+            step_name=name,
+            started_at=started_at,
+        )
+    db.session.commit()
+
+
+def _insert(table_name: str, **values: Any) -> None:
+    table = Table(table_name, MetaData(), autoload_with=db.session.connection())
+    for column in table.columns:
+        if column.name.endswith("_at"):
+            column.type = UtcDateTime()
+        if column.name not in values and not column.nullable:
+            values[column.name] = _filler(column.type, column.name)
+    db.session.execute(insert(table).values(values))
+
+
+def _filler(kind: Any, name: str) -> Any:
+    if isinstance(kind, UtcDateTime):
+        return START
+    return "" if issubclass(kind.python_type, str) else 0
