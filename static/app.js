@@ -32,40 +32,10 @@ document.addEventListener("click", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
-  const isTyping = event.target.closest("input, select, textarea, [contenteditable]");
-  if (event.key === "Escape") {
-    document.querySelectorAll("details.menu[open]").forEach((menu) => (menu.open = false));
-  }
-  if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
-  const wanted = document.querySelector(`[data-hotkey="${CSS.escape(event.key)}"]`);
-  if (wanted) {
-    event.preventDefault();
-    wanted.focus();
+  if (event.key !== "Escape") return;
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    menu.open = false;
+    if (menu.contains(document.activeElement)) menu.querySelector("summary").focus();
   }
 });
 
-// After a link in the list (a chip taken off, say) the form shows what the address says.
-document.addEventListener("htmx:afterSettle", () => {
-  const args = new URLSearchParams(location.search);
-  for (const control of document.querySelectorAll("#filters [name]")) {
-    if (control !== document.activeElement) control.value = args.get(control.name) ?? "";
-  }
-});
-
-// What htmx does not swap must not pass in silence.
-function sayTrouble(text) {
-  const line = document.getElementById("trouble");
-  line.textContent = text;
-  line.hidden = !text;
-}
-
-document.addEventListener("htmx:responseError", (event) => {
-  const code = event.detail.xhr.status;
-  sayTrouble(`The server answered ${code}; what is shown is from before. Reload to try again.`);
-});
-document.addEventListener("htmx:sendError", () => {
-  sayTrouble("The server cannot be reached; what is shown is from before. Reload to try again.");
-});
-document.addEventListener("htmx:beforeSwap", (event) => {
-  if (event.detail.shouldSwap) sayTrouble("");
-});

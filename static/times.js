@@ -1,6 +1,8 @@
-// The server writes times in UTC; this turns them to the reader's zone and keeps "ago" true.
-"use strict";
+// The server writes times in UTC; this turns them to the reader's zone and keeps "ago" true. The
+// exact time in UTC stays in `datetime` and `title`.
 
+const FORMS = "time.when, time.clock";
+const EVERY_MS = 10000;
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const day = new Intl.DateTimeFormat("en-US", { month: "short", day: "numeric" });
 const two = (n, width = 2) => String(n).padStart(width, "0");
@@ -22,7 +24,7 @@ function shortDate(at) {
 
 function showTime(element) {
   const at = new Date(element.dateTime);
-  const text = element.className === "clock" ? precise(at) : ago(at) || shortDate(at);
+  const text = element.classList.contains("clock") ? precise(at) : ago(at) || shortDate(at);
   if (element.textContent !== text) element.textContent = text;
   if (element.dataset.local) return;
   element.dataset.local = "1";
@@ -31,10 +33,13 @@ function showTime(element) {
 }
 
 function showTimes(root) {
-  root.querySelectorAll("time.when, time.clock").forEach(showTime);
+  if (root.matches?.(FORMS)) showTime(root);
+  root.querySelectorAll(FORMS).forEach(showTime);
 }
 
 showTimes(document);
 document.querySelectorAll("[data-zone]").forEach((element) => (element.textContent = zone));
 document.addEventListener("htmx:load", (event) => showTimes(event.target));
-setInterval(() => showTimes(document), 30000);
+// A tab that nobody sees is left alone; whoever comes back to it sees no old time.
+setInterval(() => document.hidden || showTimes(document), EVERY_MS);
+document.addEventListener("visibilitychange", () => document.hidden || showTimes(document));

@@ -19,6 +19,9 @@ from webapp.queries.users import find_tokens, find_user_named
 from .conftest import PASSWORD
 from .server import PROJECT
 
+ANOTHER = "another password"
+SPACED = "  with spaces around "
+
 
 def run(app: Flask, *arguments: str, stdin: str = "") -> Result:
     """Run a flask command."""
@@ -40,6 +43,18 @@ def fail(app: Flask, *arguments: str, stdin: str = "") -> str:
     return result.stderr.strip()
 
 
+def make_user(app: Flask, name: str, *role: str) -> None:
+    """Make a user."""
+    options = [f"--role={one}" for one in role]
+    succeed(app, "users", "create", name, *options, "--password-stdin", stdin=f"{ANOTHER}\n")
+
+
+def roles(app: Flask) -> dict[str, str]:
+    """Return the role of each user, as `users list` says them."""
+    lines = [line.split("\t") for line in succeed(app, "users", "list").splitlines()]
+    return {name: role for name, _, role, _ in lines}
+
+
 def is_let_in(app: Flask, username: str, password: str) -> bool:
     """Tell whether the name and the password sign somebody in."""
     with app.app_context():
@@ -53,17 +68,17 @@ def answers(client: FlaskClient, token: str) -> int:
 
 
 def test_a_user_is_made_with_a_password_from_standard_input(app: Flask) -> None:
-    said = succeed(app, "users", "create", "eve", "--password-stdin", stdin="with spaces \n")
-    assert said == "Made the user eve.\n"
-    assert is_let_in(app, "eve", "with spaces ")
-    assert not is_let_in(app, "eve", "with spaces")
+    said = succeed(app, "users", "create", "eve", "--password-stdin", stdin=f"{SPACED}\n")
+    assert said == "Made the viewer eve.\n"
+    assert is_let_in(app, "eve", SPACED)
+    assert not is_let_in(app, "eve", SPACED.strip())
 
 
 def test_a_user_is_made_with_a_password_asked_for_twice(app: Flask) -> None:
-    result = run(app, "users", "create", "eve", stdin="secret\nsecret\n")
+    result = run(app, "users", "create", "eve", stdin=f"{ANOTHER}\n{ANOTHER}\n")
     assert result.exit_code == 0
-    assert "secret" not in result.output
-    assert is_let_in(app, "eve", "secret")
+    assert ANOTHER not in result.output
+    assert is_let_in(app, "eve", ANOTHER)
 
 
 def test_there_are_no_two_users_of_a_name(app: Flask) -> None:
@@ -77,18 +92,23 @@ def test_a_user_name_can_be_read(app: Flask, name: str) -> None:
     assert "must be printable" in fail(app, "users", "create", name, "--password-stdin")
 
 
-def test_an_empty_password_is_refused(app: Flask) -> None:
-    said = fail(app, "users", "create", "eve", "--password-stdin", stdin="\n")
-    assert said == "Error: The password must not be empty."
+@pytest.mark.parametrize("password", ["", "x", "eleven char", "x" * 1001, "a\ttabulator here"])
+def test_a_password_that_is_bad_is_refused(app: Flask, password: str) -> None:
+    for command in (("create", "eve"), ("set-password", "admin")):
+        said = fail(app, "users", *command, "--password-stdin", stdin=f"{password}\n")
+        assert said.startswith("Error: A password must")
+        assert password not in said or len(password) < 2
+    assert is_let_in(app, "admin", PASSWORD)
 
 
 def test_a_user_gets_another_password(app: Flask) -> None:
-    succeed(app, "users", "set-password", "admin", "--password-stdin", stdin="another\n")
-    assert is_let_in(app, "admin", "another")
+    succeed(app, "users", "set-password", "admin", "--password-stdin", stdin=f"{ANOTHER}\n")
+    assert is_let_in(app, "admin", ANOTHER)
     assert not is_let_in(app, "admin", PASSWORD)
 
 
 def test_a_disabled_user_is_kept_out_until_enabled(app: Flask, client: FlaskClient) -> None:
+    make_user(app, "eve", "admin")
     token = succeed(app, "tokens", "create", "ci").strip()
     succeed(app, "users", "disable", "admin")
     assert not is_let_in(app, "admin", PASSWORD)
@@ -99,13 +119,44 @@ def test_a_disabled_user_is_kept_out_until_enabled(app: Flask, client: FlaskClie
     assert answers(client, token) == 200
 
 
-@pytest.mark.parametrize("command", ["disable", "enable", "set-password"])
-def test_a_user_who_is_not_there_is_named(app: Flask, command: str) -> None:
-    assert fail(app, "users", command, "eve").startswith("Error: There is no user eve;")
+@pytest.mark.parametrize(
+    "command", [("disable",), ("enable",), ("set-password",), ("set-role", "admin")]
+)
+def test_a_user_who_is_not_there_is_named(app: Flask, command: tuple[str, ...]) -> None:
+    said = fail(app, "users", command[0], "eve", *command[1:])
+    assert said.startswith("Error: There is no user eve;")
+
+
+def test_a_user_is_a_viewer_unless_said_otherwise(app: Flask) -> None:
+    make_user(app, "eve")
+    make_user(app, "adam", "admin")
+    assert roles(app) == {"adam": "admin", "admin": "admin", "eve": "viewer"}
+    assert succeed(app, "users", "set-role", "eve", "admin") == "eve is an admin now.\n"
+    assert succeed(app, "users", "set-role", "adam", "viewer") == "adam is a viewer now.\n"
+    assert roles(app) == {"adam": "viewer", "admin": "admin", "eve": "admin"}
+
+
+def test_the_first_user_of_all_is_an_admin(app: Flask) -> None:
+    with app.app_context():
+        db.session.execute(text("DELETE FROM users"))
+        db.session.commit()
+    make_user(app, "eve")
+    assert roles(app) == {"eve": "admin"}
+
+
+@pytest.mark.parametrize("command", [("disable",), ("set-role", "viewer")])
+def test_the_last_active_admin_stays_one(app: Flask, command: tuple[str, ...]) -> None:
+    make_user(app, "eve")
+    make_user(app, "adam", "admin")
+    succeed(app, "users", "disable", "adam")
+    said = fail(app, "users", command[0], "admin", *command[1:])
+    assert said == "Error: admin is the last active admin: make somebody else one first."
+    succeed(app, "users", "enable", "adam")
+    succeed(app, "users", command[0], "admin", *command[1:])
 
 
 def test_users_are_listed_by_name(app: Flask) -> None:
-    succeed(app, "users", "create", "Zoë", "--password-stdin", stdin="x\n")
+    make_user(app, "Zoë")
     names = [line.split("\t")[:2] for line in succeed(app, "users", "list").splitlines()]
     assert names == [["Zoë", "active"], ["admin", "active"]]
 
@@ -159,9 +210,28 @@ def test_there_are_no_two_tokens_of_a_name(app: Flask) -> None:
     assert fail(app, "tokens", "create", "ci").startswith("Error: There is a token ci already;")
 
 
+def test_an_expired_token_leaves_its_name(app: Flask) -> None:
+    with app.app_context():
+        user = find_user_named("admin")
+        assert user
+        make_token(user, "ci", utc_now())
+    succeed(app, "tokens", "create", "ci")
+
+
+def test_two_users_may_have_tokens_of_one_name(app: Flask, client: FlaskClient) -> None:
+    make_user(app, "eve")
+    theirs = succeed(app, "tokens", "create", "ci", "--user", "eve").strip()
+    ours = succeed(app, "tokens", "create", "ci").strip()
+    said = fail(app, "tokens", "revoke", "ci")
+    assert said == "Error: admin, eve have a token ci; say with --user whose to revoke."
+    assert succeed(app, "tokens", "revoke", "ci", "--user", "eve") == "Revoked ci.\n"
+    assert (answers(client, theirs), answers(client, ours)) == (401, 200)
+
+
 def test_a_token_is_of_an_active_user(app: Flask) -> None:
-    succeed(app, "users", "disable", "admin")
-    for name in ("admin", "eve"):
+    make_user(app, "eve")
+    succeed(app, "users", "disable", "eve")
+    for name in ("eve", "nobody"):
         said = fail(app, "tokens", "create", "ci", "--user", name)
         assert said.startswith(f"Error: There is no active user {name};")
 
@@ -187,7 +257,13 @@ def test_flask_in_the_project_uses_what_app_py_serves(tmp_path: Path) -> None:
     env |= {"STEPBOARD_INSTANCE": str(tmp_path / "instance"), "SECRET_KEY": "", "DATABASE_URL": ""}
     command = [sys.executable, "-m", "flask", "users", "create", "eve", "--password-stdin"]
     result = subprocess.run(
-        command, cwd=PROJECT, env=env, input="x\n", capture_output=True, text=True, check=False
+        command,
+        cwd=PROJECT,
+        env=env,
+        input=f"{ANOTHER}\n",
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (result.returncode, result.stderr) == (0, "")
     made = sorted(path.name for path in (tmp_path / "instance").iterdir())

@@ -28,7 +28,19 @@ PUBLIC = {
     "health.show_readiness",
     "health.show_server_info",
 }
-VERBS = ("list", "show", "login", "logout", "export", "download", "find")
+VERBS = (
+    "list",
+    "show",
+    "login",
+    "logout",
+    "export",
+    "download",
+    "find",
+    "add",
+    "set",
+    "revoke",
+    "import",
+)
 
 
 def relative(path: Path) -> str:

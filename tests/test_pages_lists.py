@@ -75,6 +75,12 @@ def run_ids(page: str) -> list[int]:
     return [int(n) for n in re.findall(r'<td class="c-name name"><a href="/runs/(\d+)"', page)]
 
 
+def counts_of(page: str) -> dict[str, str]:
+    """Return what stands beside the values of the form."""
+    value = r'<th scope="row">(?:<span.*?</svg>)?([\w-]+)(?:</span>)?</th>'
+    return dict(re.findall(value + r'<td class="num">([\d,]*)</td>', page))
+
+
 @pytest.mark.usefixtures("rows")
 @pytest.mark.parametrize("path", LISTS)
 def test_a_list_is_a_whole_page_with_its_form(signed_in: FlaskClient, path: str) -> None:
@@ -160,22 +166,23 @@ def test_each_status_tells_what_it_would_show_under_the_other_filters(
         "skipped": "0",
         "pending": "0",
     }
-    n_http = 0 if more == "&step_name=name" else 1
-    assert f">http ({n_http})</option>" in page
+    n_http = "0" if more == "&step_name=name" else "1"
+    assert counts_of(page)["http"] == n_http
 
 
 @pytest.mark.usefixtures("rows")
 def test_a_value_that_shows_nothing_is_dim_but_there(signed_in: FlaskClient) -> None:
     page = signed_in.get("/steps").text
     assert re.search(r'id="status-pending" class="none"', page)
-    assert '<option value="llm" class="none">llm (0)</option>' in page
+    assert '<tr class="none"><th scope="row">llm</th><td class="num">0</td>' in page
 
 
 @pytest.mark.usefixtures("rows")
 def test_a_fragment_brings_the_counts_of_the_form_along(signed_in: FlaskClient) -> None:
     page = signed_in.get("/steps?workspace=example.com", headers=HTMX).text
-    assert '<select id="step_type" hx-swap-oob="innerHTML">' in page
-    assert ">bash (20)</option>" in page
+    assert '<div id="choices-step_type" hx-swap-oob="innerHTML">' in page
+    assert '<div id="choices-status" hx-swap-oob="innerHTML">' in page
+    assert counts_of(page)["bash"] == counts_of(page)["ok"] == "20"
     assert re.search(r'<span id="total"[^>]* hx-swap-oob="innerHTML"><b>20</b> of 30</span>', page)
 
 
@@ -186,12 +193,14 @@ def test_percent_and_underscore_in_a_name_are_no_wildcards(signed_in: FlaskClien
 
 
 @pytest.mark.usefixtures("rows")
-def test_each_filter_in_use_has_a_link_that_takes_it_out(signed_in: FlaskClient) -> None:
+def test_each_filter_in_use_has_links_that_turn_it_and_take_it_out(signed_in: FlaskClient) -> None:
     page = html.unescape(signed_in.get("/steps?status=failed&step_type=http&limit=50").text)
     chips = page[page.index('class="chips"') : page.index("clear all")]
     links = re.findall(r'<a href="([^"]+)"', chips)
     assert links == [
+        "/steps?status=!failed&step_type=http&limit=50",
         "/steps?step_type=http&limit=50",
+        "/steps?status=failed&step_type=!http&limit=50",
         "/steps?status=failed&limit=50",
         "/steps?limit=50",
     ]
@@ -199,9 +208,10 @@ def test_each_filter_in_use_has_a_link_that_takes_it_out(signed_in: FlaskClient)
 
 @pytest.mark.usefixtures("rows")
 def test_the_form_keeps_what_it_does_not_show(signed_in: FlaskClient) -> None:
-    page = signed_in.get("/steps?status=failed&status=running&limit=50&step_type=http").text
+    page = signed_in.get("/steps?workspace=a&workspace=b&limit=50&step_type=http&run_uuid=x").text
     hidden = re.findall(r'form="filters" name="(\w+)" value="([^"]*)"', page)
-    assert hidden == [("status", "failed"), ("status", "running"), ("limit", "50")]
+    assert hidden == [("workspace", "a"), ("workspace", "b"), ("run_uuid", "x"), ("limit", "50")]
+    assert re.search(r'name="step_type" value="http" aria-label="only http" checked', page)
 
 
 @pytest.mark.usefixtures("rows")
@@ -316,13 +326,13 @@ def test_a_page_of_steps_keeps_its_statement_budget(app: Flask, signed_in: Flask
     signed_in.get("/steps")
     with collected_statements(app) as statements:
         signed_in.get("/steps")
-    # The user; the blocks of ids that hold the page; the steps; all steps, counted; the counts
-    # by status and type; the workspaces of the form; the running runs of the top bar.
+    # The user; the last id; the blocks of ids that hold the page; the steps; all steps, counted;
+    # the counts by status and type; the running runs of the top bar.
     assert len(statements) == 7, "\n\n".join(statements)
     with collected_statements(app) as statements:
         signed_in.get("/steps?status=failed", headers=HTMX)
-    # The user; how rare the status is; the steps; all steps, counted; the counts.
-    assert len(statements) == 5, "\n\n".join(statements)
+    # The user; the last id; how rare the status is; the steps; all steps, counted; the counts.
+    assert len(statements) == 6, "\n\n".join(statements)
 
 
 @pytest.mark.usefixtures("rows")
@@ -330,19 +340,19 @@ def test_a_page_of_runs_keeps_its_statement_budget(app: Flask, signed_in: FlaskC
     signed_in.get("/runs")
     with collected_statements(app) as statements:
         signed_in.get("/runs")
-    # The user; the runs; their counts by status; the workflows and the workspaces of the form;
-    # the running runs of the top bar.
+    # The user; the last id; the runs; their counts by status; how long they usually take; the
+    # running runs of the top bar.
     assert len(statements) == 6, "\n\n".join(statements)
     with collected_statements(app) as statements:
         signed_in.get("/runs?status=failed&workspace=example.com", headers=HTMX)
-    # The user; the runs; the counts of this view and those of all runs.
-    assert len(statements) == 4, "\n\n".join(statements)
+    # The user; the last id; the runs; the counts of this view and those of all runs.
+    assert len(statements) == 5, "\n\n".join(statements)
 
 
 def test_static_files_are_named_by_their_content_and_kept(signed_in: FlaskClient) -> None:
     page = signed_in.get("/steps").text
     for address in re.findall(r'(?:href|src)="(/static/[^"]+)"', page):
-        assert re.search(r"\?v=[0-9a-f]{10}$", address)
+        assert re.search(r"\?v=[0-9a-f]{12}$", address)
         response = signed_in.get(address)
         assert response.status_code == 200, address
         assert response.cache_control.max_age == 365 * 24 * 3600

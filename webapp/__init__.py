@@ -5,9 +5,9 @@ from typing import Any
 
 from flask import Flask
 
-from . import api, auth, cli, database, errors, pages, rendering, security
-from .config import PROJECT, Settings
-from .extensions import csrf, db, htmx, login_manager, migrate
+from . import api, auth, cli, database, errors, pages, rendering, security, static_files
+from .config import COMPRESSION, PROJECT, Settings
+from .extensions import compress, csrf, db, htmx, login_manager, migrate
 
 
 def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
@@ -20,7 +20,7 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
         __name__,
         instance_path=str(settings.instance),
         template_folder=str(PROJECT / "templates"),
-        static_folder=str(PROJECT / "static"),
+        static_folder=None,
     )
     app.config.update(
         SECRET_KEY=settings.secret_key,
@@ -33,18 +33,22 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
         SESSION_COOKIE_SAMESITE="Lax",
         MAX_CONTENT_LENGTH=1024 * 1024,
         WTF_CSRF_TIME_LIMIT=None,
+        **COMPRESSION,
     )
     app.config.update(overrides)
     db.init_app(app)
     migrate.init_app(app, db, directory=str(PROJECT / "migrations"))
     htmx.init_app(app)
-    login_manager.init_app(app)
+    # Templates get `current_user` from rendering.py, which does not load it before it is asked for.
+    login_manager.init_app(app, add_context_processor=False)
     csrf.init_app(app)
     database.init_engine(app)
     auth.init_auth(app)
+    compress.init_app(app)
     security.init_headers(app)
     errors.init_errors(app)
     rendering.init_rendering(app)
+    static_files.init_static_files(app)
     app.register_blueprint(pages.bp)
     app.register_blueprint(api.bp)
     app.register_blueprint(api.health.bp)

@@ -3,25 +3,32 @@
 import hashlib
 import secrets
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from flask import Flask, Request, g, redirect, request, url_for
+from flask import Flask, Request, current_app, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import joinedload
 from werkzeug.datastructures import WWWAuthenticate
-from werkzeug.exceptions import Unauthorized
+from werkzeug.exceptions import Forbidden, Unauthorized
 
 from .columns import utc_now
+from .database import first_line_of
 from .errors import wants_json
 from .extensions import db, login_manager
 from .models import Role, Token, User
+from .transactions import impatient_connection, writing
 
 API_LOGIN_LASTS = timedelta(days=1)
 TOKEN_PREFIX = "stepboard_"
+EXPIRED_KEPT = timedelta(days=30)
+# How often the last use of a token is written.
+USE_NOTED_EVERY = timedelta(minutes=1)
 
 # What an anonymous request gets in to see; `test_conventions` holds the list.
 PUBLIC_ENDPOINTS = frozenset(
@@ -34,12 +41,31 @@ PUBLIC_ENDPOINTS = frozenset(
         "health.show_server_info",
     }
 )
+# What only an admin may do or see; every other endpoint is for whoever has signed in.
+ADMIN_ENDPOINTS = frozenset(
+    {
+        "pages.list_users",
+        "pages.add_user",
+        "pages.show_user",
+        "pages.set_user_role",
+        "pages.set_user_state",
+        "pages.set_user_password",
+        "pages.import_source",
+    }
+)
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 HOW_TO_SEND = "'Authorization: Bearer TOKEN' or 'x-osm-api-key: TOKEN'"
 
 _hasher = PasswordHasher()
 # Compared against when there is no such user, so that both answers take equally long.
 _NOBODY = _hasher.hash(secrets.token_hex(16))
+
+
+class SignedIn(NamedTuple):
+    """Who is signed in, as pages say it: readable when the database is not."""
+
+    username: str
+    is_admin: bool
 
 
 def hash_password(password: str) -> str:
@@ -52,47 +78,59 @@ def find_user(username: str, password: str) -> User | None:
     if "\0" in username:  # PostgreSQL cannot look for such a text.
         return None
     user = db.session.execute(select(User).where(User.username == username)).scalar_one_or_none()
+    is_right = check_password_of(user, password)
+    return user if user and user.is_active and is_right else None
+
+
+def check_password_of(user: User | None, password: str) -> bool:
+    """Tell whether this is the user's password; it takes equally long for nobody's."""
     try:
-        _hasher.verify(user.password_hash if user else _NOBODY, password)
+        return (
+            _hasher.verify(user.password_hash if user else _NOBODY, password) and user is not None
+        )
     except (VerifyMismatchError, InvalidHashError):
-        return None
-    return user if user and user.is_active else None
+        return False
 
 
-def add_user(username: str, password: str, role: Role = Role.VIEWER) -> User:
+def add_user(username: str, password: str, role: Role = Role.VIEWER) -> None:
     """Add somebody who may sign in; the caller has looked that the name is free."""
     user = User(username=username, password_hash=hash_password(password), role=role)
-    db.session.add(user)
-    db.session.commit()
-    return user
+    with writing():
+        db.session.add(user)
 
 
 def set_password(user: User, password: str) -> None:
     """Give a user another password, which ends their sessions; their tokens stay."""
-    user.password_hash = hash_password(password)
-    db.session.commit()
-
-
-def set_active(user: User, is_active: bool) -> None:
-    """Let a user in, or keep them out: their sessions and tokens count for nothing then."""
-    user.is_active = is_active
-    db.session.commit()
+    password_hash = hash_password(password)
+    with writing():
+        user.password_hash = password_hash
 
 
 def make_token(user: User, name: str, expires_at: datetime | None) -> str:
     """Make a token for a user and return it; only its hash is kept."""
+    user_id = user.id
+    with writing():
+        return put_token(user_id, name, expires_at)
+
+
+def put_token(user_id: int, name: str, expires_at: datetime | None) -> str:
+    """Make a token in the transaction at hand and return it.
+
+    Tokens of the user that expired long ago are forgotten: scripts may log in every minute.
+    """
+    long_ago = utc_now() - EXPIRED_KEPT
+    db.session.execute(delete(Token).where(Token.user_id == user_id, Token.expires_at < long_ago))
     token = TOKEN_PREFIX + secrets.token_urlsafe(32)
     db.session.add(
-        Token(user_id=user.id, name=name, token_hash=_hash_token(token), expires_at=expires_at)
+        Token(user_id=user_id, name=name, token_hash=_hash_token(token), expires_at=expires_at)
     )
-    db.session.commit()
     return token
 
 
 def revoke_token(token_id: int) -> None:
     """Make a token useless."""
-    db.session.execute(delete(Token).where(Token.id == token_id))
-    db.session.commit()
+    with writing():
+        db.session.execute(delete(Token).where(Token.id == token_id))
 
 
 def init_auth(app: Flask) -> None:
@@ -134,7 +172,7 @@ def _given_token(request: Request) -> str:
 def _require_user() -> ResponseReturnValue | None:
     if request.endpoint in PUBLIC_ENDPOINTS:
         return None
-    if not current_user.is_authenticated:
+    if signed_in() is None:
         return answer_anonymous()
     # The API has no CSRF tokens, so a browser's session must not change anything there.
     if wants_json() and request.method not in SAFE_METHODS and "token" not in g:
@@ -142,7 +180,40 @@ def _require_user() -> ResponseReturnValue | None:
             f"A session is not enough to change anything here; send {HOW_TO_SEND}.",
             www_authenticate=token_challenge(),
         )
+    if "token" in g:
+        _note_use(g.token)
+    if request.endpoint in ADMIN_ENDPOINTS and not current_user.is_admin:
+        raise Forbidden("Only an admin may do this; ask one to, or to make you an admin.")
     return None
+
+
+def _note_use(token: Token) -> None:
+    """Write when a token was used, at most once a minute; nothing waits for it.
+
+    Where the database is locked it is left to the next use: to read must not take longer, let
+    alone fail, because an import is writing.
+    """
+    now = utc_now()
+    is_due = Token.last_used_at.is_(None) | (Token.last_used_at <= now - USE_NOTED_EVERY)
+    if token.last_used_at and token.last_used_at > now - USE_NOTED_EVERY:
+        return
+    try:
+        with impatient_connection() as connection:
+            connection.execute(
+                update(Token).where(Token.id == token.id, is_due).values(last_used_at=now)
+            )
+    except DBAPIError as error:
+        current_app.logger.warning("the use of a token was not noted: %s", first_line_of(error))
+
+
+def signed_in(may_ask: bool = True) -> SignedIn | None:
+    """Return who is signed in; only if that is known by now, where the database must rest."""
+    if "signed_in" not in g and may_ask:
+        user = current_user
+        is_known = user.is_authenticated
+        g.signed_in = SignedIn(user.username, user.is_admin) if is_known else None
+    found: SignedIn | None = g.get("signed_in")
+    return found
 
 
 def token_challenge() -> WWWAuthenticate:

@@ -1,15 +1,24 @@
 """Answer every error: a page, or JSON for scripts."""
 
-from flask import Flask, current_app, redirect, render_template, request, url_for
+from flask import Flask, Response, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from .api.json import json_response
+from .columns import utc_now
+from .formats import duration, exact
 
 # What scripts and machines ask for.
 JSON_PREFIXES = ("/osm/api", "/health", "/server-info")
-SENT_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate")
+SENT_HEADERS = ("Allow", "Content-Range", "Retry-After", "WWW-Authenticate")
+NEXT_STEPS = {
+    400: "Go back, and try it again from a fresh page.",
+    403: "The links above lead to what you may see.",
+    404: "The address may be mistyped, or what it led to is gone. Search, or start from a list.",
+    405: "Go back, and use the buttons of the page.",
+    413: "Go back, and send less.",
+}
 
 
 def init_errors(app: Flask) -> None:
@@ -40,11 +49,44 @@ def _show_http_error(error: HTTPException) -> ResponseReturnValue:
     if request.routing_exception is error:
         error.description = _describe_unrouted(code)
     headers = {name: value for name, value in error.get_headers() if name in SENT_HEADERS}
+    if code == 429:
+        error.description = _describe_wait(headers.get("Retry-After", ""))
     if wants_json():
         response = json_response({"error": True, "message": error.description}, code)
         response.headers.update(headers)
         return response
-    return render_template("errors/show.html", error=error, code=code), code, headers
+    if request.headers.get("HX-Request") == "true":
+        # For static/swaps.js, which says it where the fragment would have been.
+        return Response(error.description, code, headers, content_type="text/plain; charset=utf-8")
+    return _render_error(error, code), code, headers
+
+
+def _render_error(error: HTTPException, code: int) -> str:
+    is_crash = code >= 500
+    return render_template(
+        "errors/show.html",
+        error=error,
+        code=code,
+        is_crash=is_crash,
+        is_worth_again=request.method == "GET" and (is_crash or code == 429),
+        next_step=_say_whom_to_tell() if is_crash else NEXT_STEPS.get(code),
+    )
+
+
+def _say_whom_to_tell() -> str:
+    return (
+        "Try again in a moment. If it fails again, tell whoever runs this server, and that it was "
+        f"at {exact(utc_now())}."
+    )
+
+
+def _describe_wait(retry_after: str) -> str:
+    """Say in words how long to wait; `retry_after` is a number of seconds, or a date, or blank."""
+    if not retry_after.isdecimal():
+        return "Too many requests came from you. Wait a moment."
+    seconds = int(retry_after)
+    wait = f"{seconds} s" if seconds < 60 else duration(seconds * 1000)
+    return f"Too many requests came from you. Wait {wait}."
 
 
 def _describe_unrouted(code: int) -> str:

@@ -1,5 +1,6 @@
 """Make the extensions, unbound; `create_app` binds them to an application."""
 
+from flask_compress import Compress
 from flask_login import LoginManager
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
@@ -13,3 +14,4 @@ migrate = Migrate(render_as_batch=True)
 htmx = Htmx()
 login_manager = LoginManager()
 csrf = CSRFProtect()
+compress = Compress()

@@ -1,20 +1,18 @@
 """Render pages and the fragments of them that htmx asks for; hold the template filters."""
 
-import hashlib
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, current_app, make_response, render_template, url_for
+from flask import Flask, Response, make_response, render_template
+from flask_login import current_user
 from htmx_flask import request
 
 from . import formats, terminal
-from .auth import shown_path
-from .filters import PAGE_SIZES, RunFilters
+from .auth import shown_path, signed_in
+from .filters import PAGE_SIZES
 from .models import StepType
-from .queries.counts import Total, count_runs
+from .queries.running import count_running
+from .static_files import static_url
 
-STATIC_MAX_AGE_S = 365 * 24 * 3600
 FILTERS = (
     formats.bar_segments,
     formats.clock,
@@ -43,12 +41,14 @@ def init_rendering(app: Flask) -> None:
     app.jinja_env.globals.update(
         static_url=static_url,
         count_running=count_running,
+        current_user=current_user,
         is_fragment=wants_fragment,
+        run_path=run_path,
+        signed_in=signed_in,
+        step_path=step_path,
         page_sizes=PAGE_SIZES,
         step_types=[kind.value for kind in StepType],
     )
-    # Safe because `static_url` puts the content's hash into the address.
-    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = STATIC_MAX_AGE_S
 
 
 def wants_fragment() -> bool:
@@ -73,22 +73,16 @@ def render_page(page: str, fragment: str, own_url: str | None = None, **context:
     return response
 
 
+def run_path(run_id: int) -> str:
+    """Return the address of a run's page; for rows, where `url_for` would cost the most of all."""
+    return f"{request.script_root}/runs/{run_id}"
+
+
+def step_path(step_id: int) -> str:
+    """Return the address of a step's page; the same as `url_for` gives, tested to be."""
+    return f"{request.script_root}/steps/{step_id}"
+
+
 def _is_shown(url: str) -> bool:
     # Pushed again, the same address would make "back" seem dead.
     return shown_path() == url
-
-
-def count_running() -> Total:
-    """Count the runs that say they are running, for the top bar."""
-    return count_runs(RunFilters(status=("running",)))
-
-
-def static_url(filename: str) -> str:
-    """Return the address of a static file, which changes with its content."""
-    path = Path(str(current_app.static_folder)) / filename
-    return url_for("static", filename=filename, v=_hash_of(path, path.stat().st_mtime_ns))
-
-
-@cache
-def _hash_of(path: Path, _changed_at: int) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:10]

@@ -1,34 +1,35 @@
-"""Lay the timeline of a run out: which rows, which bars and where, which ticks; pure.
+"""Lay the timeline of a run out: which rows, and which bars and where; pure.
 
-Places along the time axis are percents of the plot, so that it fills whatever width it has; places
-down the rows are in pixels. All rows share one axis: what ran at the same time stands above
-each other, and a gap in which nothing ran is a gap.
+All rows share one axis: what ran at the same time stands above each other, and a gap in which
+nothing ran is a gap.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import groupby
 from typing import Protocol
 
-from .formats import duration
+from .formats import duration, plural, status_glyph
+from .time_axis import (
+    Axis,
+    Gap,
+    Interval,
+    Tick,
+    count_at_once,
+    find_axis,
+    find_gaps,
+    find_interval,
+    find_ticks,
+)
 
 MAX_ROWS = 200
-ROW_HEIGHT = 24
-BAR_HEIGHT = 12
 # So that a step of 0 ms is seen, also on a narrow screen.
 MIN_WIDTH = 0.6
-MAX_TICKS = 6
-
-_SECOND = 1000
-_MINUTE, _HOUR, _DAY = 60 * _SECOND, 3600 * _SECOND, 86400 * _SECOND
-_TICK_STEPS_MS = (
-    *(n * 10**power for power in range(4) for n in (1, 2, 5)),
-    *(10 * _SECOND, 15 * _SECOND, 30 * _SECOND),
-    *(n * _MINUTE for n in (1, 2, 5, 10, 15, 30)),
-    *(n * _HOUR for n in (1, 2, 3, 6, 12)),
-)
-_UNITS = ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min"), (_SECOND, "s"))
+# A bar that ends before this leaves room for its facts at its right.
+ROOM_AT_RIGHT = 62
+# Two steps that share less of the shorter one's time ran after each other: logs round their times.
+LEAST_SHARE = 0.1
 
 
 class Span(Protocol):
@@ -69,19 +70,45 @@ class GroupSpan:
         """Return the time from the first start to the last end."""
         if self.started_at is None or self.completed_at is None:
             return 0
-        return round((self.completed_at - self.started_at) / timedelta(milliseconds=1))
+        return round((self.completed_at - self.started_at).total_seconds() * 1000)
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One step or module in the plot; `x` and `width` in percent, `y` in pixels."""
+    """One step or module in the plot; `x` and `width` in percent.
+
+    `facts` say its status, length and start; they stand at its right where there is room.
+    """
 
     status: str
     x: float
     width: float
-    y: float
-    title: str
+    facts: str
     is_open: bool = False
+
+    @property
+    def end(self) -> float:
+        """Return the place of its right end, in percent."""
+        return round(self.x + self.width, 2)
+
+    @property
+    def glyph(self) -> str:
+        """Return the name of its colour."""
+        return status_glyph(self.status)
+
+    @property
+    def has_room(self) -> bool:
+        """Tell whether its facts have room at its right."""
+        return self.end <= ROOM_AT_RIGHT
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """The time in which a step and its neighbours ran at once, in percent; `n` of them did."""
+
+    x: float
+    width: float
+    n: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,50 +119,21 @@ class Row:
     """
 
     label: str
-    y: int
     bar: Bar | None
     length: str
     span: Span | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Band:
-    """The rows of one module, in pixels."""
-
-    y: int
-    height: int
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """A mark on the time axis, in percent."""
-
-    x: float
-    label: str
+    is_in_module: bool = False
+    lane: Lane | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """The whole picture."""
+    """The whole picture, and in words what it shows."""
 
     rows: list[Row]
-    bands: list[Band]
     ticks: list[Tick]
-    height: int
+    gaps: list[Gap]
     summary: str
-
-
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """The time that the plot covers."""
-
-    start: datetime
-    length_ms: float
-
-    def x(self, time: datetime) -> float:
-        """Return the place of a time, in percent."""
-        share = (time - self.start) / timedelta(milliseconds=1) / self.length_ms
-        return round(min(max(share, 0), 1) * 100, 3)
 
 
 def lay_out(
@@ -150,108 +148,115 @@ def lay_out(
     if axis is None:
         return None
     rows: list[Row] = []
-    bands: list[Band] = []
     # A step that never began is marked where the one before it ended.
     reached = axis.start
     for module, members in _by_module(spans):
-        first_y = len(rows) * ROW_HEIGHT
         if module:
-            rows.append(_module_row(module, members, axis, first_y))
-        for span in members:
-            rows.append(_row(span, axis, reached, len(rows) * ROW_HEIGHT))
+            rows.append(_module_row(module, members, axis))
+        for span, lane in zip(members, _find_lanes(members, axis), strict=True):
+            rows.append(_row(span, axis, reached, lane))
             reached = span.completed_at or reached
-        if module:
-            bands.append(Band(first_y, len(rows) * ROW_HEIGHT - first_y))
-    summary = f"Timeline over {duration(axis.length_ms)}: " + _tell(spans)
-    return Timeline(rows, bands, list(find_ticks(axis.length_ms)), len(rows) * ROW_HEIGHT, summary)
-
-
-def find_axis(
-    spans: Iterable[Span], started_at: datetime | None, until: datetime | None
-) -> Axis | None:
-    """Return the axis that holds all times, or None when no step has begun."""
-    times = [time for span in spans for time in (span.started_at, span.completed_at) if time]
-    if not times:
-        return None
-    start = min([*times, started_at] if started_at else times)
-    end = max([*times, until] if until else times)
-    return Axis(start, max((end - start) / timedelta(milliseconds=1), 1))
-
-
-def find_ticks(length_ms: float) -> Iterator[Tick]:
-    """Yield marks at round times, at most MAX_TICKS of them after the first."""
-    step = next(
-        (step for step in _TICK_STEPS_MS if length_ms / step <= MAX_TICKS),
-        -(-length_ms // (MAX_TICKS * _DAY)) * _DAY,
-    )
-    unit_ms, unit = next(
-        ((ms, name) for ms, name in _UNITS if step >= ms or ms == _SECOND and length_ms >= _SECOND),
-        (1, "ms"),
-    )
-    for n in range(int(length_ms // step) + 1):
-        yield Tick(round(n * step / length_ms * 100, 3), f"{n * step / unit_ms:g} {unit}")
+    gaps = find_gaps(spans, axis)
+    most = count_at_once(spans, axis) if any(row.lane for row in rows) else 1
+    summary = f"over {duration(axis.length_ms)}: {_tell(spans, gaps, most)}"
+    return Timeline(rows, list(find_ticks(axis.length_ms)), gaps, summary)
 
 
 def _by_module(spans: Iterable[Span]) -> Iterator[tuple[str, list[Span]]]:
     """Yield the steps of each module together, at the place of its first; the others in place."""
     parts = [(name, list(part)) for name, part in groupby(spans, lambda span: span.module_name)]
-    seen: set[str] = set()
+    whole: dict[str, list[Span]] = {}
+    for name, part in parts:
+        whole.setdefault(name, []).extend(part)
     for name, part in parts:
         if not name:
             yield name, part
-        elif name not in seen:
-            seen.add(name)
-            yield name, [span for other, some in parts if other == name for span in some]
+        elif members := whole.pop(name, None):
+            yield name, members
 
 
-def _row(span: Span, axis: Axis, reached: datetime, y: int) -> Row:
+def _find_lanes(spans: list[Span], axis: Axis) -> list[Lane | None]:
+    """Return for each step the time in which it ran at once with those beside it, if it did."""
+    lanes: list[Lane | None] = []
+    cluster: list[Interval] = []
+    for time in (find_interval(span, axis) for span in spans):
+        if time is None or not any(_are_at_once(time, other) for other in cluster):
+            lanes += _lanes_of(cluster, axis)
+            cluster = []
+        if time is None:
+            lanes.append(None)
+        else:
+            cluster.append(time)
+    return lanes + _lanes_of(cluster, axis)
+
+
+def _are_at_once(one: Interval, other: Interval) -> bool:
+    shared = min(one[1], other[1]) - max(one[0], other[0])
+    shorter = min(one[1] - one[0], other[1] - other[0])
+    return shared > 0 and shared >= LEAST_SHARE * shorter
+
+
+def _lanes_of(cluster: list[Interval], axis: Axis) -> list[Lane | None]:
+    if len(cluster) < 2:
+        return [None] * len(cluster)
+    x = axis.place(min(start for start, _ in cluster))
+    width = round(axis.place(max(end for _, end in cluster)) - x, 2)
+    return [Lane(x, width, len(cluster))] * len(cluster)
+
+
+def _row(span: Span, axis: Axis, reached: datetime, lane: Lane | None) -> Row:
     has_ended = span.completed_at is not None
     length = duration(span.duration_ms) if span.started_at and has_ended else ""
-    return Row(span.step_name, y, _bar(span, axis, reached, y, length), length, span)
+    bar = _bar(span, axis, reached, length)
+    return Row(span.step_name, bar, length, span, bool(span.module_name), lane)
 
 
-def _bar(span: Span, axis: Axis, reached: datetime, y: int, length: str) -> Bar | None:
+def _bar(span: Span, axis: Axis, reached: datetime, length: str) -> Bar | None:
     if span.started_at is None or span.status == "skipped":
         if span.status == "pending":
             return None
         x = min(axis.x(span.completed_at or reached), 100 - MIN_WIDTH)
-        return Bar(span.status, x, MIN_WIDTH, _bar_y(y), f"{span.step_name}: {span.status}")
-    is_open = span.completed_at is None
+        return Bar(span.status, x, MIN_WIDTH, span.status)
     x, width = _place(axis, span.started_at, span.completed_at)
-    after = duration((span.started_at - axis.start) / timedelta(milliseconds=1))
+    after = duration(max(axis.ms(span.started_at), 0))
     said = ", ".join(part for part in (span.status, length, f"began after {after}") if part)
-    return Bar(span.status, x, width, _bar_y(y), f"{span.step_name}: {said}", is_open)
+    return Bar(span.status, x, width, said, span.completed_at is None)
 
 
 def _place(axis: Axis, start: datetime, end: datetime | None) -> tuple[float, float]:
     x = axis.x(start)
     width = max((100 if end is None else axis.x(end)) - x, MIN_WIDTH)
     # At the very end the bar moves left rather than out of the plot.
-    return round(min(x, 100 - width), 3), round(width, 3)
+    return round(min(x, 100 - width), 2), round(width, 2)
 
 
-def _module_row(name: str, members: list[Span], axis: Axis, y: int) -> Row:
+def _module_row(name: str, members: list[Span], axis: Axis) -> Row:
     begun = [span for span in members if span.started_at]
     if not begun:
-        return Row(name, y, None, "")
+        return Row(name, None, "", is_in_module=True)
     start = min(span.started_at for span in begun if span.started_at)
     ends = [span.completed_at for span in begun]
     end = None if None in ends else max(end for end in ends if end)
     x, width = _place(axis, start, end)
-    length = duration((end - start) / timedelta(milliseconds=1)) if end else ""
-    title = f"module {name}: {length or 'running'}"
-    return Row(name, y, Bar("module", x, width, _bar_y(y), title, end is None), length)
+    length = duration(axis.ms(end) - axis.ms(start)) if end else ""
+    bar = Bar("module", x, width, f"module, {length or 'running'}", end is None)
+    return Row(name, bar, length, is_in_module=True)
 
 
-def _bar_y(y: int) -> float:
-    return y + (ROW_HEIGHT - BAR_HEIGHT) / 2
-
-
-def _tell(spans: Sequence[Span]) -> str:
-    """Say how many steps there are and name those that failed."""
+def _tell(spans: Sequence[Span], gaps: list[Gap], most_at_once: int) -> str:
+    """Say how many steps there are, how they ran, and name those that failed."""
     failed = [span.step_name for span in spans if span.status == "failed"]
-    said = f"{len(spans)} rows"
-    if not failed:
-        return f"{said}, none failed."
+    noun = "group" if isinstance(spans[0], GroupSpan) else "step"
     names = ", ".join(failed[:5]) + (f" and {len(failed) - 5} more" if len(failed) > 5 else "")
-    return f"{said}, failed: {names}."
+    said = f"{plural(len(spans), noun)}, " + (f"failed: {names}." if failed else "none failed.")
+    if most_at_once > 1:
+        said += f" Up to {most_at_once} ran at the same time."
+    return f"{said} {tell_gaps(gaps)}".strip()
+
+
+def tell_gaps(gaps: list[Gap]) -> str:
+    """Say for how long nothing ran; an empty text when something always did."""
+    if not gaps:
+        return ""
+    places = f" in {len(gaps)} gaps" if len(gaps) > 1 else ""
+    return f"Nothing ran for {duration(sum(gap.ms for gap in gaps))}{places}."

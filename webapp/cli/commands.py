@@ -1,12 +1,14 @@
 """Share what the commands have in common: a usable database, and errors of one line."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
 from click import ClickException
 from sqlalchemy.exc import DBAPIError
 
+from ..accounts import AccountError
 from ..database import DatabaseVersionError, first_line_of, prepare_database
 
 P = ParamSpec("P")
@@ -27,3 +29,12 @@ def needs_database(command: Callable[P, R]) -> Callable[P, R]:
             raise ClickException(f"Cannot use the database: {first_line_of(error)}.") from error
 
     return run
+
+
+@contextmanager
+def errors_of_one_line() -> Iterator[None]:
+    """Say in one line what is not allowed of users and tokens."""
+    try:
+        yield
+    except AccountError as error:
+        raise ClickException(str(error)) from error

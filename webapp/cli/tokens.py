@@ -6,12 +6,13 @@ from datetime import timedelta
 import click
 from click import ClickException
 
-from ..auth import make_token, revoke_token
+from ..accounts import add_token
+from ..auth import revoke_token
 from ..columns import utc_now
 from ..models import Token
 from ..queries.users import find_tokens, find_user_named
 from . import bp
-from .commands import needs_database
+from .commands import errors_of_one_line, needs_database
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 LONGEST = timedelta(days=3650)
@@ -54,10 +55,9 @@ def create_token(name: str, username: str, expires_in: timedelta | None, never: 
     user = find_user_named(username)
     if user is None or not user.is_active:
         raise ClickException(f"There is no active user {username}; 'flask users list' shows all.")
-    if find_tokens(name):
-        raise ClickException(f"There is a token {name} already; revoke it or choose another name.")
     expires_at = utc_now() + expires_in if expires_in else None
-    click.echo(make_token(user, name, expires_at))
+    with errors_of_one_line():
+        click.echo(add_token(user.id, name, expires_at))
 
 
 @tokens.command("list")
@@ -67,22 +67,34 @@ def list_tokens() -> None:
     for token in find_tokens():
         click.echo(
             f"{token.name}\t{token.user.username}\t"
-            f"made {token.created_at:%Y-%m-%d %H:%M}Z\t{_describe_end(token)}"
+            f"made {token.created_at:%Y-%m-%d %H:%M}Z\t{_describe_use(token)}\t"
+            f"{_describe_end(token)}"
         )
 
 
 @tokens.command("revoke")
 @click.argument("name")
+@click.option("--user", "username", help="Whose token it is, where several have one so named.")
 @needs_database
-def revoke(name: str) -> None:
+def revoke(name: str, username: str | None) -> None:
     """Make the token NAME useless at once."""
-    found = find_tokens(name)
+    found = find_tokens(name, username)
+    owners = sorted({token.user.username for token in found})
     if not found:
         raise ClickException(f"There is no token {name}; 'flask tokens list' shows all.")
+    if len(owners) > 1:
+        raise ClickException(
+            f"{', '.join(owners)} have a token {name}; say with --user whose to revoke."
+        )
     for token in found:
         revoke_token(token.id)
     count = "" if len(found) == 1 else f" ({len(found)} of that name)"
     click.echo(f"Revoked {name}{count}.")
+
+
+def _describe_use(token: Token) -> str:
+    used = token.last_used_at
+    return f"last used {used:%Y-%m-%d %H:%M}Z" if used else "never used"
 
 
 def _describe_end(token: Token) -> str:

@@ -24,6 +24,8 @@ def find_or_make_source(kind: str, path: Path, workspaces: Path | None, name: st
         raise SourceError(f"The source named {name} is of kind {source.kind}; choose another name.")
     source.path = str(path)
     source.workspaces_path = str(workspaces or "")
+    # What went wrong last time is over: this import has read its base.
+    source.import_error = ""
     db.session.commit()
     return source
 

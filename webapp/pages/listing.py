@@ -1,10 +1,33 @@
 """Say what the lists share around their rows: the place in the pages, and the form's values."""
 
+from datetime import UTC, datetime
 from typing import Any, NamedTuple, Self
 
-from ..filters import ListFilters
+from flask import Response, redirect, request
+from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import MultiDict
+
+from ..filters import ArgsReader, ListFilters
+from ..filters.values import parse_duration
 from ..queries.counts import Total
 from ..queries.facets import RunFacets, StepFacets
+from ..rendering import render_page, wants_fragment
+from .chips import find_chips, spoken
+
+# Those that the form shows with their value; each other control adds one more.
+SINGLE = (
+    "step_name",
+    "recovered",
+    "started",
+    "started_after",
+    "started_before",
+    "min_duration_ms",
+    "max_duration_ms",
+)
+# Those of which the form shows all values, as boxes.
+BOXES = ("status", "step_type")
+# Asks for an exact total where it is dear; no filter, so it is in no link but that one.
+EXACT = "exact"
 
 
 class Place(NamedTuple):
@@ -34,31 +57,71 @@ class Place(NamedTuple):
         )
 
 
+def read_args() -> tuple[MultiDict[str, str], bool]:
+    """Return the arguments that are filters, and whether an exact total is asked for."""
+    args = MultiDict(request.args)
+    return args, args.poplist(EXACT) == ["1"]
+
+
+def says_news(filters: ListFilters) -> bool:
+    """Tell whether what comes next would stand at the top of this page."""
+    return filters.offset == 0 and filters.sort in ("-id", "-started_at")
+
+
+def read_news_args() -> tuple[MultiDict[str, str], int]:
+    """Return the arguments that are filters, and the id after which a row is new."""
+    args = MultiDict(request.args)
+    after = ArgsReader(MultiDict({"after": args.poplist("after")}), True).integer("after", 0)
+    return args, after
+
+
+def answer_list(
+    page: str, fragment: str, own_url: str, filters: ListFilters, **context: Any
+) -> ResponseReturnValue:
+    """Answer with the page of a list, or lead a form that scripts did not send to its address.
+
+    Such a form sends its blank fields along; they would stay in every link that is sent on.
+    """
+    has_blanks = any(value == "" for value in request.args.values())
+    if has_blanks and not filters.errors and not wants_fragment():
+        return redirect(own_url)
+    response: Response = render_page(page, fragment, own_url, filters=filters, **context)
+    return response
+
+
 def list_context(
-    filters: ListFilters, facets: StepFacets | RunFacets, n_rows: int, controls: tuple[str, ...]
+    filters: ListFilters, facets: StepFacets | RunFacets, n_rows: int
 ) -> dict[str, Any]:
     """Return what the templates of every list need around its rows."""
     return {
-        "filters": filters,
         "facets": facets,
         "place": Place.of(filters, facets.total, n_rows),
-        "shown": shown_values(filters, controls),
-        "hidden": hidden_values(filters, controls),
+        "chips": find_chips(filters),
+        "shown": shown_values(filters),
+        "hidden": hidden_values(filters),
     }
 
 
-def shown_values(filters: ListFilters, controls: tuple[str, ...]) -> dict[str, str]:
-    """Return the value that each visible control of the form shows: the first one."""
-    found: dict[str, str] = dict.fromkeys(controls, "")
-    for name, value in reversed(filters.active()):
-        if name in found:
-            found[name] = value
-    return found
+def shown_values(filters: ListFilters) -> dict[str, str]:
+    """Return the text that each control of a single value shows."""
+    shown = {name: "" for name in SINGLE if name in filters.names()}
+    for name in shown:
+        value = getattr(filters, name)
+        if isinstance(value, datetime):
+            shown[name] = value.astimezone(UTC).replace(tzinfo=None).isoformat()
+        elif value is not None:
+            shown[name] = _typed_duration(value) if isinstance(value, int) else value
+    shown["sort"] = "" if filters.sort == filters.default_sort else filters.sort
+    return shown
 
 
-def hidden_values(filters: ListFilters, controls: tuple[str, ...]) -> list[tuple[str, str]]:
-    """Return what the visible controls do not hold, so that a form does not lose it."""
-    visible = set(shown_values(filters, controls).items())
-    values = [pair for pair in filters.active() if pair not in visible]
+def hidden_values(filters: ListFilters) -> list[tuple[str, str]]:
+    """Return what no control shows, so that a form does not lose it."""
+    values = [pair for pair in filters.active() if pair[0] not in (*SINGLE, *BOXES)]
     args = filters.to_args()
-    return values + [(name, str(args[name])) for name in ("sort", "limit") if name in args]
+    return values + ([("limit", str(args["limit"]))] if "limit" in args else [])
+
+
+def _typed_duration(ms: int) -> str:
+    text = spoken(ms)
+    return text if parse_duration(text) == ms else f"{ms} ms"

@@ -1,17 +1,20 @@
 """List runs."""
 
-from flask import Response, request, url_for
+from dataclasses import replace
+
+from flask import render_template, url_for
+from flask.typing import ResponseReturnValue
 
 from ..filters import RunFilters
-from ..models import RunStatus
-from ..queries.distinct import find_workflow_names, find_workspace_names
+from ..models import Run, RunStatus
+from ..queries.counts import count_runs
 from ..queries.facets import RunFacets
+from ..queries.news import count_new_runs, find_last_id
 from ..queries.runs import find_runs
-from ..rendering import render_page
+from ..queries.usual import find_usual_durations
 from . import bp
-from .listing import list_context
+from .listing import answer_list, list_context, read_args, read_news_args, says_news
 
-CONTROLS = ("workflow_name", "target", "workspace")
 # What went wrong first.
 STATUSES = (
     RunStatus.FAILED,
@@ -23,21 +26,48 @@ STATUSES = (
     RunStatus.WEBHOOK,
     RunStatus.UNKNOWN,
 )
+SORTS = {
+    "": "newest first",
+    "id": "oldest first",
+    "-started_at": "latest start first",
+    "started_at": "earliest start first",
+    "-duration_ms": "longest first",
+    "duration_ms": "shortest first",
+    "workflow_name": "by workflow, A to Z",
+    "-workflow_name": "by workflow, Z to A",
+}
 
 
 @bp.get("/runs")
-def list_runs() -> Response:
+def list_runs() -> ResponseReturnValue:
     """List runs, newest first."""
-    filters = RunFilters.from_args(request.args, blank_is_absent=True)
-    runs = find_runs(filters)
+    args, is_exact = read_args()
+    filters = RunFilters.from_args(args, blank_is_absent=True)
+    last_id = find_last_id(Run.id) if says_news(filters) else None
+    runs = find_runs(filters, params=False)
     facets = RunFacets.of(filters)
-    return render_page(
+    if is_exact and not facets.total.is_exact:
+        facets = replace(facets, total=count_runs(filters, exact=True))
+    return answer_list(
         "runs/list.html",
         "runs/_results.html",
-        own_url=url_for("pages.list_runs", **filters.to_args()),
+        url_for("pages.list_runs", **filters.to_args()),
+        filters,
         runs=runs,
+        usual=find_usual_durations(run.workflow_name for run in runs),
+        last_id=last_id,
         statuses=STATUSES,
-        find_workflow_names=find_workflow_names,
-        find_workspace_names=find_workspace_names,
-        **list_context(filters, facets, len(runs), CONTROLS),
+        sorts=SORTS,
+        **list_context(filters, facets, len(runs)),
+    )
+
+
+@bp.get("/new-runs")
+def show_new_runs() -> str:
+    """Say how many runs of a view came after a run; nothing when none did."""
+    args, after = read_news_args()
+    filters = RunFilters.from_args(args, blank_is_absent=True)
+    total = count_new_runs(filters, after)
+    return render_template(
+        "_news.html", total=total, noun="run", endpoint="pages.list_runs", filters=filters
     )

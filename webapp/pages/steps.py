@@ -1,17 +1,19 @@
 """List steps."""
 
-from flask import Response, request, url_for
+from dataclasses import replace
+
+from flask import render_template, url_for
+from flask.typing import ResponseReturnValue
 
 from ..filters import StepFilters
-from ..models import StepStatus
-from ..queries.distinct import find_workspace_names
+from ..models import Step, StepStatus, StepType
 from ..queries.facets import StepFacets
-from ..queries.steps import LIST_COLUMNS, find_names, find_steps
-from ..rendering import render_page
+from ..queries.news import count_new_steps, find_last_id
+from ..queries.step_plans import look_up
+from ..queries.steps import LIST_COLUMNS, count_steps, find_steps
 from . import bp
-from .listing import list_context
+from .listing import answer_list, list_context, read_args, read_news_args, says_news
 
-CONTROLS = ("step_name", "step_type", "workspace", "run_id")
 # What went wrong first.
 STATUSES = (
     StepStatus.FAILED,
@@ -20,21 +22,50 @@ STATUSES = (
     StepStatus.SKIPPED,
     StepStatus.PENDING,
 )
+SORTS = {
+    "": "newest first",
+    "id": "oldest first",
+    "-started_at": "latest start first",
+    "started_at": "earliest start first",
+    "-duration_ms": "longest first",
+    "duration_ms": "shortest first",
+    "step_name": "by name, A to Z",
+    "-step_name": "by name, Z to A",
+    "-id": "last imported first",
+}
 
 
 @bp.get("/steps")
-def list_steps() -> Response:
+def list_steps() -> ResponseReturnValue:
     """List steps, newest first."""
-    filters = StepFilters.from_args(request.args, default_sort="-id", blank_is_absent=True)
-    names = find_names(filters)
-    steps = find_steps(filters, LIST_COLUMNS, names)
-    facets = StepFacets.of(filters, names)
-    return render_page(
+    args, is_exact = read_args()
+    filters = StepFilters.from_args(args, default_sort="-id", blank_is_absent=True)
+    last_id = find_last_id(Step.id) if says_news(filters) else None
+    found = look_up(filters)
+    steps = find_steps(filters, LIST_COLUMNS, found)
+    facets = StepFacets.of(filters, found)
+    if is_exact and not facets.total.is_exact:
+        facets = replace(facets, total=count_steps(filters, exact=True, found=found))
+    return answer_list(
         "steps/list.html",
         "steps/_results.html",
-        own_url=url_for("pages.list_steps", **filters.to_args()),
+        url_for("pages.list_steps", **filters.to_args()),
+        filters,
         steps=steps,
+        last_id=last_id,
         statuses=STATUSES,
-        find_workspace_names=find_workspace_names,
-        **list_context(filters, facets, len(steps), CONTROLS),
+        types=tuple(StepType),
+        sorts=SORTS,
+        **list_context(filters, facets, len(steps)),
+    )
+
+
+@bp.get("/new-steps")
+def show_new_steps() -> str:
+    """Say how many steps of a view came after a step; nothing when none did."""
+    args, after = read_news_args()
+    filters = StepFilters.from_args(args, default_sort="-id", blank_is_absent=True)
+    total = count_new_steps(filters, after)
+    return render_template(
+        "_news.html", total=total, noun="step", endpoint="pages.list_steps", filters=filters
     )

@@ -59,9 +59,7 @@ def find_suggestions(column: Column, contains: str) -> list[str]:
     is_filled = column != literal_column("''")
     value = select(literal("").label("value")).cte("value_of", recursive=True)
     following = select(func.min(column)).where(column > value.c.value, is_filled)
-    value = value.union_all(
-        select(following.scalar_subquery()).where(value.c.value.is_not(None))
-    )
+    value = value.union_all(select(following.scalar_subquery()).where(value.c.value.is_not(None)))
     statement = (
         select(value.c.value)
         .where(value.c.value != "", value.c.value.icontains(contains, autoescape=True))

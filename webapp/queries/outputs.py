@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, case, func, select
+from sqlalchemy import Engine, LargeBinary, func, select
+from sqlalchemy import cast as sql_cast
 
 from ..extensions import db
 from ..models import Step
@@ -38,7 +39,7 @@ def read_excerpt(step: Step) -> Excerpt:
     if step.output_lines <= SHOWN_LINES and step.output_bytes <= SHOWN_CHARACTERS:
         text = _read(step.id) if step.output_bytes else ""
         return Excerpt(text, step.output_lines, 1, is_whole=True)
-    return cut_excerpt(_read_end(step.id), step.output_lines)
+    return cut_excerpt(_read_end(step), step.output_lines)
 
 
 def cut_excerpt(end: str, output_lines: int) -> Excerpt:
@@ -75,11 +76,30 @@ def _read(step_id: int) -> str:
     return db.session.execute(select(Step.output).where(Step.id == step_id)).scalar_one()
 
 
-def _read_end(step_id: int) -> str:
-    length = func.length(Step.output)
-    start = case((length > SHOWN_CHARACTERS, length - SHOWN_CHARACTERS + 1), else_=1)
-    statement = select(func.substr(Step.output, start)).where(Step.id == step_id)
-    return str(db.session.execute(statement).scalar_one())
+def read_bytes(step: Step) -> bytes:
+    """Return the whole output of a step in UTF-8.
+
+    SQLite gives it faster than it finds a part of it; PostgreSQL unpacks it whole for any part.
+    """
+    if not step.output_bytes:
+        return b""
+    if db.engine.dialect.name == "sqlite":
+        statement = select(sql_cast(Step.output, LargeBinary)).where(Step.id == step.id)
+        return bytes(db.session.execute(statement).scalar_one())
+    return _read(step.id).encode()
+
+
+def _read_end(step: Step) -> str:
+    start = max(step.output_bytes - SHOWN_CHARACTERS, 0) + 1
+    in_bytes = (
+        sql_cast(Step.output, LargeBinary)
+        if db.engine.dialect.name == "sqlite"
+        else func.convert_to(Step.output, "UTF8", type_=LargeBinary)
+    )
+    statement = select(func.substr(in_bytes, start)).where(Step.id == step.id)
+    end = bytes(db.session.execute(statement).scalar_one())
+    # The first character may be cut in two.
+    return end.decode(errors="ignore")
 
 
 def _read_piece(engine: Engine, step_id: int, start: int) -> bytes:

@@ -2,44 +2,51 @@
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import Row, func, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy import ColumnElement, Row, func, select
+from sqlalchemy.orm import defer, joinedload
 from werkzeug.exceptions import NotFound
 
-from ..columns import UtcDateTime
 from ..extensions import db
 from ..filters import MAX_INTEGER, RunFilters
-from ..models import Artifact, Recovered, Run, Step, StepStatus
-from .conditions import Column, unindexed
+from ..models import Artifact, Run, Step
+from .conditions import Column
 from .counts import run_conditions
 
-# A group of steps has the first of these that one of them has, else it completed.
-_TELLING_STATUSES = (StepStatus.FAILED, StepStatus.RUNNING, StepStatus.PENDING)
+_SORT_COLUMNS: dict[str, Column] = {
+    "started_at": Run.started_at,
+    "duration_ms": Run.duration_ms,
+    "workflow_name": Run.workflow_name,
+}
 
 
-class StepGroup(NamedTuple):
-    """Steps of one run that share a module or a name, as one."""
-
-    name: str
-    n: int
-    status: str
-    started_at: datetime | None
-    completed_at: datetime | None
-
-
-def find_runs(filters: RunFilters) -> Sequence[Run]:
-    """Return one page of runs, in the order of the filters."""
+def find_runs(filters: RunFilters, params: bool = True) -> Sequence[Run]:
+    """Return one page of runs, in the order of the filters; without `params` if not wanted."""
     statement = (
         select(Run)
         .where(*run_conditions(filters))
-        .order_by(Run.id.desc() if filters.sort == "-id" else Run.id)
+        .order_by(*_order_of(filters.sort))
         .limit(filters.limit)
         .offset(filters.offset)
     )
+    if not params:
+        statement = statement.options(defer(Run.params, raiseload=True))
     return db.session.execute(statement).scalars().all()
+
+
+def _order_of(sort: str) -> tuple[ColumnElement[Any], ...]:
+    """Return what a list of runs is sorted by; the id breaks every tie.
+
+    The empty ones stand where SQLite's indexes have them, on PostgreSQL too.
+    """
+    name = sort.removeprefix("-")
+    if name == "id":
+        return (Run.id.desc() if sort.startswith("-") else Run.id.asc(),)
+    column = _SORT_COLUMNS[name]
+    if sort.startswith("-"):
+        return column.desc().nulls_last(), Run.id.desc()
+    return column.asc().nulls_first(), Run.id.asc()
 
 
 def get_run(key: str) -> Run:
@@ -113,61 +120,3 @@ def find_neighbour(run_id: int, position: int, forward: bool) -> Row[tuple[int, 
     else:
         statement = statement.where(Step.position < position).order_by(Step.position.desc())
     return db.session.execute(statement).first()
-
-
-def find_same_workflow(run: Run, forward: bool) -> int | None:
-    """Return the number of the run of the same workflow before or after this one."""
-    statement = select(Run.id).where(Run.workflow_name == run.workflow_name).limit(1)
-    if forward:
-        statement = statement.where(Run.id > run.id).order_by(Run.id)
-    else:
-        statement = statement.where(Run.id < run.id).order_by(Run.id.desc())
-    return db.session.execute(statement).scalar()
-
-
-def find_last_failed_step(run_id: int) -> Row[tuple[int, str, int]] | None:
-    """Return (id, step_name, position) of the step whose failure came last."""
-    statement = (
-        select(Step.id, Step.step_name, Step.position)
-        .where(Step.run_id == run_id, unindexed(Step.status) == StepStatus.FAILED)
-        .order_by(Step.position.desc())
-        .limit(1)
-    )
-    return db.session.execute(statement).first()
-
-
-def count_recovered_steps(run_id: int) -> dict[str, int]:
-    """Count a run's steps that its source's database lacks, by where they were found."""
-    statement = (
-        select(Step.recovered, func.count())
-        .where(Step.run_id == run_id, Step.recovered != Recovered.NO)
-        .group_by(Step.recovered)
-        .order_by(Step.recovered.desc())
-    )
-    return {recovered: n for recovered, n in db.session.execute(statement)}
-
-
-def find_step_groups(run_id: int, column: Column, limit: int) -> list[StepGroup]:
-    """Return the steps of a run by a column, in the order in which the groups began."""
-    statement = (
-        select(
-            column,
-            func.count(),
-            func.min(Step.started_at, type_=UtcDateTime),
-            func.max(Step.completed_at, type_=UtcDateTime),
-            *(func.count().filter(Step.status == status) for status in _TELLING_STATUSES),
-        )
-        .where(Step.run_id == run_id)
-        .group_by(column)
-        .order_by(func.min(Step.position))
-        .limit(limit)
-    )
-    return [_step_group(*row) for row in db.session.execute(statement)]
-
-
-def _step_group(
-    name: str, n: int, start: datetime | None, end: datetime | None, *counts: int
-) -> StepGroup:
-    told = zip(_TELLING_STATUSES, counts, strict=True)
-    status = next((status for status, count in told if count), StepStatus.COMPLETED)
-    return StepGroup(name, n, status, start, None if status == StepStatus.RUNNING else end)

@@ -1,17 +1,39 @@
-"""Find users and their tokens, for the commands."""
+"""Find users and their tokens."""
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy import ColumnElement, Row, Select, case, false, func, select
+from sqlalchemy.orm import contains_eager
+from werkzeug.exceptions import NotFound
 
+from ..columns import utc_now
 from ..extensions import db
-from ..models import Token, User
+from ..models import Role, Token, User
+from .rows import get_row
+
+# More of them than this are counted, not listed.
+MAX_TOKENS = 200
 
 
 def find_users() -> Sequence[User]:
     """Return all users by name."""
     return db.session.scalars(select(User).order_by(User.username)).all()
+
+
+def find_users_with_tokens() -> Sequence[Row[tuple[User, int]]]:
+    """Return all users by name, each with the number of tokens, expired ones too."""
+    statement = (
+        select(User, func.count(Token.id))
+        .outerjoin(Token, Token.user_id == User.id)
+        .group_by(User.id)
+        .order_by(User.username)
+    )
+    return db.session.execute(statement).all()
+
+
+def get_user(user_id: int) -> User:
+    """Return the user with this id, active or not, or answer 404."""
+    return get_row(User, user_id, "user")
 
 
 def find_user_named(username: str) -> User | None:
@@ -24,9 +46,65 @@ def count_users() -> int:
     return db.session.scalar(select(func.count()).select_from(User)) or 0
 
 
-def find_tokens(name: str | None = None) -> Sequence[Token]:
-    """Return all tokens with their users, or those of one name, oldest first."""
-    statement = select(Token).options(joinedload(Token.user)).order_by(Token.id)
+def is_last_admin(user: User) -> bool:
+    """Tell whether nobody else is both active and an admin.
+
+    Inside a transaction that writes; PostgreSQL then makes other changes of admins wait.
+    """
+    admins = select(User).where(User.role == Role.ADMIN, User.is_active).order_by(User.id)
+    return [admin.id for admin in db.session.scalars(admins.with_for_update())] == [user.id]
+
+
+def lock_user(user_id: int) -> None:
+    """Make other changes of this user wait until the transaction ends."""
+    db.session.execute(select(User.id).where(User.id == user_id).with_for_update())
+
+
+def find_tokens(name: str | None = None, username: str | None = None) -> Sequence[Token]:
+    """Return all tokens with their users, or those of one name or one user, oldest first."""
+    statement = _tokens_with_users().order_by(Token.id)
     if name is not None:
         statement = statement.where(Token.name == name)
+    if username is not None:
+        statement = statement.where(User.username == username)
     return db.session.scalars(statement).all()
+
+
+def find_latest_tokens(user_id: int | None) -> Sequence[Token]:
+    """Return the newest tokens of a user, or of everyone: first those that work."""
+    statement = _tokens_with_users().order_by(case((_has_expired(), 1), else_=0), Token.id.desc())
+    if user_id is not None:
+        statement = statement.where(Token.user_id == user_id)
+    return db.session.scalars(statement.limit(MAX_TOKENS)).all()
+
+
+def count_tokens(user_id: int | None) -> int:
+    """Return how many tokens a user has, or everyone together, expired ones too."""
+    statement = select(func.count()).select_from(Token)
+    if user_id is not None:
+        statement = statement.where(Token.user_id == user_id)
+    return db.session.scalar(statement) or 0
+
+
+def get_token(token_id: int, user_id: int | None) -> Token:
+    """Return a token, of this user if one is given, or answer 404."""
+    token = get_row(Token, token_id, "token")
+    if user_id not in (None, token.user_id):
+        raise NotFound(f"There is no token {token_id}.")
+    return token
+
+
+def has_living_token(user_id: int, name: str) -> bool:
+    """Tell whether a user has a token of this name that has not expired."""
+    statement = select(Token.id).where(
+        Token.user_id == user_id, Token.name == name, ~_has_expired()
+    )
+    return db.session.scalars(statement.limit(1)).first() is not None
+
+
+def _tokens_with_users() -> Select[tuple[Token]]:
+    return select(Token).join(Token.user).options(contains_eager(Token.user))
+
+
+def _has_expired() -> ColumnElement[bool]:
+    return func.coalesce(Token.expires_at <= utc_now(), false())

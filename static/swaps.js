@@ -1,0 +1,89 @@
+// What a reader must not miss when htmx changes a part of a page: where they are now, and what
+// could not be fetched. It runs after htmx.
+
+// A request that a newer one has replaced is no error, and what is said on the page need not be
+// said on the console too.
+const SAID = ["htmx:sendAbort", "htmx:responseError", "htmx:sendError", "htmx:timeout"];
+htmx.logger = (_element, name, detail) => {
+  if (SAID.includes(name)) delete detail.error;
+};
+
+// The notice that stands in each place whose fragment did not come.
+const notices = new Map();
+
+function whatHappened(name, xhr) {
+  if (name === "htmx:sendError") return "The server cannot be reached.";
+  if (name === "htmx:timeout") return "The server did not answer in time.";
+  const isOurs = xhr.getResponseHeader("Content-Type")?.startsWith("text/plain");
+  return (isOurs && xhr.responseText) || `The server answered ${xhr.status}.`;
+}
+
+// The same request once more, as it was sent.
+function sendAgain({ elt, target, verb, path, formData }, event) {
+  const source = elt.isConnected ? elt : target;
+  htmx.ajax(verb, path, { source, target, values: formData, event }).catch(() => {});
+}
+
+function makeNotice(text, request) {
+  const notice = document.createElement("div");
+  notice.className = "notice";
+  notice.role = "alert";
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "button";
+  button.textContent = "Try again";
+  button.addEventListener("click", (event) => sendAgain(request, event));
+  const words = document.createElement("span");
+  words.textContent = `${text} What is shown here is from before.`;
+  notice.append(words, button);
+  return notice;
+}
+
+// At the head of what the fragment would have filled; a table is not broken up for it.
+function place(target, notice) {
+  const around = target.closest("table, select, datalist");
+  if (around) around.before(notice);
+  else target.prepend(notice);
+}
+
+function takeAway(target) {
+  notices.get(target)?.remove();
+  notices.delete(target);
+}
+
+function tell(event) {
+  const { target, xhr, requestConfig } = event.detail;
+  const where = target?.isConnected ? target : document.getElementById("main");
+  const notice = makeNotice(whatHappened(event.type, xhr), requestConfig);
+  const former = notices.get(where);
+  // What asks by itself, again and again, is not announced each time.
+  if (former?.isConnected && former.textContent === notice.textContent) return;
+  const hadFocus = former?.contains(document.activeElement);
+  takeAway(where);
+  notices.set(where, notice);
+  place(where, notice);
+  if (hadFocus) notice.querySelector("button").focus();
+}
+
+for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
+  document.addEventListener(name, tell);
+}
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.shouldSwap) takeAway(event.detail.target);
+});
+
+// Whoever turned a page, or took away what they stood on, goes on at what came instead.
+function startOf(target, from) {
+  const chip = from.closest(".chips") && target.querySelector(".chips a");
+  return chip || target.querySelector("table, h2") || target;
+}
+
+document.addEventListener("htmx:afterSettle", (event) => {
+  const { requestConfig, target } = event.detail;
+  if (requestConfig?.triggeringEvent?.type !== "click" || !target?.isConnected) return;
+  const isLost = document.activeElement === document.body;
+  if (!isLost && !requestConfig.elt.closest(".pager")) return;
+  const start = startOf(target, requestConfig.elt);
+  if (!start.matches("a, button")) start.tabIndex = -1;
+  start.focus({ preventScroll: true });
+});

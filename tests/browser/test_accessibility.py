@@ -1,0 +1,130 @@
+"""axe finds nothing to mend on any page, light or dark, wide or narrow."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, Page, StorageState
+
+from tests.conftest import PASSWORD, make_app
+from tests.server import PROJECT, running_server
+from webapp.ingest.demo import import_demo
+
+from .chromium import log_in
+from .conftest import TIMEOUT_MS
+from .every_page import FRESH, NO_PAGES, PAGES, SIGNED_IN, SIGNED_OUT
+
+AXE = (PROJECT / "node_modules" / "axe-core" / "axe.min.js").read_text()
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+RUN = """async (options) => (await axe.run(document, options)).violations.flatMap((violation) =>
+    violation.nodes.map((node) =>
+        `${violation.id}: ${node.html.slice(0, 200)} ${node.failureSummary}`))"""
+
+
+@pytest.fixture(scope="module")
+def fill() -> Callable[[Flask], None]:
+    """Return what imports the demo."""
+
+    def import_it(app: Flask) -> None:
+        with app.app_context():
+            import_demo(lambda *_: None)
+
+    return import_it
+
+
+@pytest.fixture(scope="module")
+def signed_in(browser: Browser, server: str) -> StorageState:
+    """Sign admin in once for all pages."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.set_default_timeout(TIMEOUT_MS)
+    log_in(page, server, PASSWORD)
+    state = context.storage_state()
+    context.close()
+    return state
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, server: str, signed_in: StorageState) -> Iterator[Page]:
+    """Return a page in which admin is signed in."""
+    context = browser.new_context(base_url=server, storage_state=signed_in)
+    page = context.new_page()
+    page.set_default_timeout(TIMEOUT_MS)
+    yield page
+    context.close()
+
+
+def run_axe(page: Page, **rules: Any) -> list[str]:
+    """Return what axe has to say, in each colour scheme."""
+    page.evaluate(AXE)
+    found: list[str] = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        only: Any = {"type": "tag", "values": TAGS}
+        if scheme == "dark":  # All that the scheme changes.
+            only = {"type": "rule", "values": ["color-contrast"]}
+        options = {"runOnly": only, "resultTypes": ["violations"], "rules": rules}
+        found += [f"{scheme} {text}" for text in page.evaluate(RUN, options)]
+    return found
+
+
+def check(page: Page, path: str) -> None:
+    """Run axe on a page, wide and as on a phone; see that the narrowest does not scroll."""
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        response = page.goto(path)
+        assert response and response.status < 500
+        assert run_axe(page) == [], f"{path} at {width} px"
+    page.set_viewport_size({"width": 320, "height": 640})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320, f"{path} at 320 px"
+
+
+@pytest.mark.parametrize("name", SIGNED_IN)
+def test_axe_finds_nothing(page: Page, name: str) -> None:
+    check(page, SIGNED_IN[name])
+
+
+@pytest.mark.parametrize("name", SIGNED_OUT)
+def test_axe_finds_nothing_for_who_is_not_signed_in(
+    browser: Browser, server: str, name: str
+) -> None:
+    context = browser.new_context(base_url=server)
+    check(context.new_page(), SIGNED_OUT[name])
+    context.close()
+
+
+def test_axe_finds_nothing_on_a_fresh_install(
+    browser: Browser, sqlite_template: Path, signed_in: StorageState
+) -> None:
+    with running_server(f"sqlite:///{sqlite_template}") as server:
+        context = browser.new_context(base_url=server)
+        page = context.new_page()
+        log_in(page, server, PASSWORD)
+        for path in FRESH.values():
+            check(page, path)
+        context.close()
+
+
+@pytest.mark.parametrize("path", ["/steps?status=failed", "/runs", "/runs/30", "/steps/165"])
+def test_axe_finds_nothing_in_what_unfolds(page: Page, path: str) -> None:
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(path)
+    for place in page.locator("details").all():
+        place.evaluate("(element) => (element.open = true)")
+        assert run_axe(page) == []
+        place.evaluate("(element) => (element.open = false)")
+    page.keyboard.press("?")
+    page.get_by_role("dialog").wait_for()
+    assert run_axe(page) == []
+
+
+def test_every_page_stands_in_the_list() -> None:
+    rules = make_app("sqlite://").url_map.iter_rules()
+    ours = {
+        rule.endpoint
+        for rule in rules
+        if "GET" in (rule.methods or ()) and not rule.endpoint.startswith(("api.", "health."))
+    }
+    assert ours == PAGES.keys() | NO_PAGES.keys()

@@ -1,0 +1,173 @@
+"""The filters of the lists in a real browser: chosen, typed, combined, taken back."""
+
+import re
+from collections.abc import Callable
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Page, Request, expect
+
+from tests.conftest import PASSWORD, make_app
+from tests.data import make_run, make_source, make_step, write
+
+from .chromium import log_in
+from .conftest import MakePage
+from .rows import write_rows
+from .test_lists import ALL, FAILED, apply, expect_address, expect_total
+
+
+def open_pick(page: Page, name: str) -> None:
+    page.locator("#filters summary", has_text=name).click()
+
+
+def requests_of_list(page: Page) -> list[Request]:
+    """Return a list that fills with what the page asks of the list from now on."""
+    found: list[Request] = []
+    page.on("request", lambda one: urlsplit(one.url).path == "/steps" and found.append(one))
+    return found
+
+
+def test_statuses_are_combined_and_excluded_in_the_form(page: Page, server: str) -> None:
+    log_in(page, server, PASSWORD)
+    open_pick(page, "Status")
+    page.get_by_role("checkbox", name="only failed").check()
+    page.get_by_role("checkbox", name="only running").check()
+    apply(page)
+    expect_address(page, "/steps?status=failed&status=running")
+    expect_total(page, f"{FAILED + 1} of {ALL}")
+    page.get_by_role("link", name="Remove the filter status is running").click()
+    expect_address(page, "/steps?status=failed")
+    page.get_by_role("link", name="Turn to all but this: status is failed").click()
+    expect_address(page, "/steps?status=!failed")
+    expect_total(page, f"{ALL - FAILED} of {ALL}")
+    expect(page.locator("#status-not-failed")).to_be_checked()
+    expect(page.locator("#status-is-failed")).not_to_be_checked()
+
+
+def test_a_value_is_added_to_those_in_use(page: Page, server: str) -> None:
+    log_in(page, server, PASSWORD)
+    page.get_by_label("Workflow", exact=True).fill("port-scan")
+    page.get_by_label("Workflow", exact=True).press("Enter")
+    expect_address(page, "/steps?workflow_name=port-scan")
+    expect(page.get_by_label("Workflow", exact=True)).to_have_value("")
+    page.get_by_label("Workflow", exact=True).fill("nightly")
+    page.get_by_label("Workflow", exact=True).press("Enter")
+    expect_address(page, "/steps?workflow_name=nightly&workflow_name=port-scan")
+    expect(page.locator(".chip .value")).to_have_text(["nightly", "port-scan"])
+    page.get_by_role("link", name="clear all").click()
+    expect_address(page, "/steps")
+
+
+def test_a_name_and_a_status_clicked_at_once_both_count(scripted_page: Page, server: str) -> None:
+    page = scripted_page
+    log_in(page, server, PASSWORD)
+    page.get_by_label("Step name contains", exact=True).press_sequentially("results")
+    page.locator("#status-failed").click()
+    expect_address(page, "/steps?status=failed&step_name=results")
+    expect_total(page, f"{FAILED} of {ALL}")
+    expect(page.get_by_label("Step name contains", exact=True)).to_have_value("results")
+
+
+def test_what_is_typed_does_not_outlive_its_removal(scripted_page: Page, server: str) -> None:
+    page = scripted_page
+    log_in(page, server, PASSWORD)
+    page.goto("/steps?step_name=results&status=failed")
+    page.get_by_label("Step name contains", exact=True).press_sequentially("-more")
+    page.get_by_role("link", name="Remove the filter name contains results").click()
+    expect_address(page, "/steps?status=failed")
+    expect(page.get_by_label("Step name contains", exact=True)).to_have_value("")
+
+
+def test_enter_asks_once(scripted_page: Page, server: str) -> None:
+    page = scripted_page
+    log_in(page, server, PASSWORD)
+    asked = requests_of_list(page)
+    page.get_by_label("Workspace", exact=True).fill("example.org")
+    page.get_by_label("Workspace", exact=True).press("Enter")
+    expect_address(page, "/steps?workspace=example.org")
+    page.get_by_label("Step name contains", exact=True).fill("odd")
+    page.get_by_label("Step name contains", exact=True).press("Enter")
+    expect_address(page, "/steps?workspace=example.org&step_name=odd")
+    page.get_by_label("Step name contains", exact=True).press("Tab")
+    # What the last key might have asked for would be answered before this.
+    page.locator("#status-failed").click()
+    expect_address(page, "/steps?workspace=example.org&status=failed&step_name=odd")
+    assert len(asked) == 3, [one.url for one in asked]
+
+
+def test_values_are_suggested_while_typing(scripted_page: Page, server: str) -> None:
+    page = scripted_page
+    log_in(page, server, PASSWORD, "/runs")
+    page.get_by_label("Workflow", exact=True).press_sequentially("recon")
+    expect(page.locator("#workflow_name-values option")).to_have_count(1)
+    expect(page.locator("#workflow_name-values option")).to_have_attribute("value", "recon-domain")
+    expect_address(page, "/runs")
+
+
+def test_times_are_given_in_the_zone_of_the_reader(make_page: MakePage, server: str) -> None:
+    page = make_page(timezone_id="Asia/Tokyo")
+    log_in(page, server, PASSWORD)
+    open_pick(page, "Time")
+    page.get_by_label("From, in Asia/Tokyo").fill("2026-11-20T09:30")
+    page.get_by_label("From, in Asia/Tokyo").press("Enter")
+    expect(page).to_have_url(re.compile("started_after="))
+    assert parse_qs(urlsplit(page.url).query)["started_after"] == ["2026-11-20T00:30:00Z"]
+    expect(page.locator(".chip .value")).to_have_text("2026-11-20 09:30")
+    page.reload()
+    expect(page.locator("#started_after")).to_have_value("2026-11-20T09:30")
+    expect(page.locator(".chip .value")).to_have_text("2026-11-20 09:30")
+    open_pick(page, "Time")
+    page.get_by_label("last 7 days").check()
+    expect_address(page, "/steps?started=7d")
+
+
+def test_times_are_utc_and_say_so_without_scripts(make_page: MakePage, server: str) -> None:
+    page = make_page(java_script_enabled=False, timezone_id="Asia/Tokyo")
+    log_in(page, server, PASSWORD)
+    open_pick(page, "Time")
+    page.get_by_label("From, in UTC").fill("2026-11-20T09:30")
+    page.get_by_role("button", name="Apply").click()
+    expect_address(page, "/steps?started_after=2026-11-20T09:30:00Z")
+    expect(page.locator(".chip .value")).to_have_text("2026-11-20 09:30 UTC")
+    expect(page.locator("#started_after")).to_have_value("2026-11-20T09:30:00")
+
+
+def test_durations_are_said_as_a_person_does(page: Page, server: str) -> None:
+    log_in(page, server, PASSWORD)
+    open_pick(page, "More")
+    page.get_by_label("Took at least", exact=True).fill("10s")
+    page.get_by_label("Took at least", exact=True).press("Enter")
+    expect_address(page, "/steps?min_duration_ms=10000")
+    expect(page.get_by_label("Took at least", exact=True)).to_have_value("10 s")
+    expect(page.locator(".chip")).to_contain_text("10 s")
+    expect(page.locator("tbody .c-duration").first).to_have_text(re.compile("12.4 s|38.0 s"))
+
+
+def test_the_head_of_a_column_sorts_both_ways(page: Page, server: str) -> None:
+    log_in(page, server, PASSWORD)
+    head = page.get_by_role("columnheader", name="Duration")
+    head.get_by_role("link").click()
+    expect_address(page, "/steps?sort=-duration_ms")
+    expect(head).to_have_attribute("aria-sort", "descending")
+    expect(page.locator("tbody .c-duration").first).to_have_text("38.0 s")
+    head.get_by_role("link").click()
+    expect_address(page, "/steps?sort=duration_ms")
+    expect(head).to_have_attribute("aria-sort", "ascending")
+    page.locator("#status-failed").click()
+    expect_address(page, "/steps?status=failed&sort=duration_ms")
+
+
+@pytest.mark.parametrize("path", ["/steps", "/runs"])
+def test_on_a_phone_every_control_is_within_reach(
+    make_page: MakePage, server: str, path: str
+) -> None:
+    page = make_page(viewport={"width": 320, "height": 800})
+    log_in(page, server, PASSWORD, path)
+    page.get_by_text("Filters", exact=True).click()
+    for name in ("Status", "Time", "More"):
+        open_pick(page, name)
+        expect(page.locator("details.pick[open] .pop")).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    page.get_by_label("Order").select_option("-duration_ms")
+    expect_address(page, f"{path}?sort=-duration_ms")

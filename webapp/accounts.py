@@ -1,0 +1,130 @@
+"""Change users and tokens by the rules: good names and passwords, and always an admin left."""
+
+import secrets
+from datetime import datetime
+
+from sqlalchemy.exc import IntegrityError
+
+from .auth import check_password_of, hash_password, put_token
+from .columns import utc_now
+from .extensions import db
+from .models import Role, User
+from .queries.users import (
+    find_user_named,
+    get_user,
+    has_living_token,
+    is_last_admin,
+    lock_user,
+)
+from .transactions import writing
+
+MAX_NAME = 100
+MIN_PASSWORD, MAX_PASSWORD = 12, 1000
+LAST_ADMIN = "{} is the last active admin: make somebody else one first."
+
+
+class AccountError(ValueError):
+    """Raised for what is not allowed; the message is a line for the person asking.
+
+    `field` names the value that is wrong, or is empty.
+    """
+
+    def __init__(self, field: str, message: str) -> None:
+        """Take the name of the field and what is wrong."""
+        super().__init__(message)
+        self.field = field
+
+
+def check_name(name: str, field: str, what: str) -> None:
+    """Raise AccountError unless a name can be read and told from others."""
+    if not name.strip() or name != name.strip() or not name.isprintable():
+        raise AccountError(field, f"{what} must be printable, not empty, without spaces around it.")
+    if len(name) > MAX_NAME:
+        raise AccountError(field, f"{what} must not be longer than {MAX_NAME} characters.")
+
+
+def check_password(password: str, field: str = "password") -> None:
+    """Raise AccountError unless a password is long enough to be hard to guess."""
+    if len(password) < MIN_PASSWORD:
+        given = f"this one has {len(password)}" if password else "none was given"
+        raise AccountError(
+            field, f"A password must have at least {MIN_PASSWORD} characters; {given}."
+        )
+    if len(password) > MAX_PASSWORD:
+        raise AccountError(field, f"A password must not have over {MAX_PASSWORD} characters.")
+    if not password.isprintable():
+        raise AccountError(field, "A password must be printable: no line breaks or tabs.")
+
+
+def make_up_password() -> str:
+    """Return a random password; 96 bits, 16 characters."""
+    return secrets.token_urlsafe(12)
+
+
+def add_account(username: str, role: Role, password: str) -> int:
+    """Add a user and return the id; raise AccountError for a bad or taken name or password."""
+    check_name(username, "username", "A user name")
+    check_password(password)
+    user = User(username=username, role=role, password_hash=hash_password(password))
+    taken = AccountError("username", f"There is a user {username} already.")
+    try:
+        with writing():
+            if find_user_named(username):
+                raise taken
+            db.session.add(user)
+            db.session.flush()
+            return user.id
+    except IntegrityError as error:  # Somebody was faster.
+        raise taken from error
+
+
+def change_role(user_id: int, role: Role) -> None:
+    """Make a user an admin or a viewer; raise AccountError for the last active admin."""
+    with writing():
+        user = get_user(user_id)
+        if role != Role.ADMIN and is_last_admin(user):
+            raise AccountError("role", LAST_ADMIN.format(user.username))
+        user.role = role
+
+
+def change_state(user_id: int, is_active: bool) -> None:
+    """Let a user in or keep them out; raise AccountError for the last active admin."""
+    with writing():
+        user = get_user(user_id)
+        if not is_active and is_last_admin(user):
+            raise AccountError("state", LAST_ADMIN.format(user.username))
+        user.is_active = is_active
+
+
+def change_password(user_id: int, password: str, field: str = "password") -> None:
+    """Give a user another password, which ends their sessions; raise AccountError for a bad one."""
+    check_password(password, field)
+    password_hash = hash_password(password)
+    with writing():
+        get_user(user_id).password_hash = password_hash
+
+
+def change_own_password(user: User, old: str, new: str, again: str) -> None:
+    """Change the password of who knows the old one; raise AccountError for what does not fit."""
+    if not check_password_of(user, old):
+        raise AccountError("old_password", "This is not your password.")
+    check_password(new, "new_password")
+    if new == old:
+        raise AccountError("new_password", "The new password must not be the old one.")
+    if new != again:
+        raise AccountError("password_again", "This is not the new password typed above.")
+    change_password(user.id, new, "new_password")
+
+
+def add_token(user_id: int, name: str, expires_at: datetime | None) -> str:
+    """Make a token and return it; raise AccountError for a name that is bad or in use."""
+    check_name(name, "name", "A token's name")
+    if expires_at and expires_at <= utc_now():
+        raise AccountError("expires_on", "A token must not expire before it is made.")
+    with writing():
+        lock_user(user_id)
+        if has_living_token(user_id, name):
+            raise AccountError(
+                "name", f"There is a token {name} already; revoke it or choose another name."
+            )
+        return put_token(user_id, name, expires_at)

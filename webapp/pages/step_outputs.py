@@ -1,0 +1,176 @@
+"""Draw what a step printed: the range of lines that the query string asks for, and its hits."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from flask import Response, render_template, request
+from markupsafe import Markup
+from werkzeug.exceptions import NotFound
+
+from ..filters import ArgsReader, FilterError
+from ..models import Step
+from ..output_lines import (
+    RANGE_LINES,
+    Hits,
+    LineRange,
+    cut_around,
+    cut_end,
+    cut_from,
+    cut_until,
+    find_hits,
+    find_hits_in,
+    read_line,
+)
+from ..queries.outputs import iter_output, read_bytes
+from ..queries.steps import get_step
+from ..terminal import render_texts, visible_text
+from . import bp
+
+MAX_SEARCHED = 200
+# The last lines among which a failed step's telling one is looked for.
+TELLING_LINES = 20
+
+
+class LineAsked(NamedTuple):
+    """What a query string asks for of an output; 0 and an empty text: nothing."""
+
+    first: int
+    last: int
+    marked: tuple[int, int]
+    q: str
+
+
+class DrawnLine(NamedTuple):
+    """A line as markup; a cut one has its end, and how many bytes are left out before it."""
+
+    number: int
+    start: Markup
+    omitted: int
+    end: Markup | str
+    classes: str
+
+
+@bp.get("/steps/<int:step_id>/lines")
+def list_step_lines(step_id: int) -> str:
+    """Draw a range of lines: those from `first` on, or up to `last`."""
+    reader = ArgsReader(request.args, blank_is_absent=True)
+    reader.refuse_unknown(("first", "last", "q"))
+    step = get_step(step_id)
+    output = draw_output(step, reader)
+    return render_template("steps/_output_lines.html", step=step, is_part=True, **output)
+
+
+@bp.get("/steps/<int:step_id>/output.txt")
+def show_step_output(step_id: int) -> Response:
+    """Send the whole output as plain text, or one `line`; `?download=1` makes a file of it."""
+    step = get_step(step_id)
+    response = Response(content_type="text/plain; charset=utf-8")
+    name = f"run-{step.run_id}-step-{step.id}"
+    if number := request.args.get("line", type=int):
+        line = read_line(read_bytes(step), number) if number > 0 else None
+        if line is None:
+            raise NotFound(f"The output of step {step_id} has no line {str(number)[:60]}.")
+        response.data, name = line, f"{name}-line-{number}"
+    else:
+        response.response, response.content_length = iter_output(step), step.output_bytes
+    kind = "attachment" if request.args.get("download") == "1" else "inline"
+    response.headers.set("Content-Disposition", kind, filename=f"{name}.txt")
+    return response
+
+
+def draw_output(step: Step, reader: ArgsReader) -> dict[str, Any]:
+    """Return what the templates of an output need; what is wrong goes to the reader's errors."""
+    asked = _read_asked(reader)
+    output = read_bytes(step)
+    hits = find_hits(output, asked.q, asked.marked[0] or 1) if asked.q and output else Hits()
+    lines = _find_range(step, output, asked, asked.marked[0] or hits.line, reader)
+    found = find_hits_in(output, lines, asked.q) if hits.n else frozenset()
+    return {
+        "lines": lines,
+        "drawn": list(_draw(lines, asked.marked, found, hits.line)),
+        "asked": asked,
+        "hits": hits,
+        "telling": _find_telling(step, output),
+        "is_whole": lines.first == 1 and not lines.later,
+        "reader": reader,
+        "range_lines": RANGE_LINES,
+    }
+
+
+def _read_asked(reader: ArgsReader) -> LineAsked:
+    q = reader.text("q")
+    if len(q) > MAX_SEARCHED or "\n" in q or "\r" in q:
+        problem = f"must be one line of at most {MAX_SEARCHED} characters"
+        reader.errors.append(FilterError("q", problem))
+        q = ""
+    first, last = reader.integer("first", 0), reader.integer("last", 0)
+    if first and last:
+        reader.errors.append(FilterError("last", "must not be given beside first"))
+        last = 0
+    return LineAsked(first, last, _read_marked(reader), q)
+
+
+def _read_marked(reader: ArgsReader) -> tuple[int, int]:
+    text = reader.text("line")
+    if not text:
+        return 0, 0
+    found = re.fullmatch("([1-9][0-9]{0,17})(?:-([1-9][0-9]{0,17}))?", text)
+    if not found:
+        shown = visible_text(text if len(text) <= 60 else text[:60] + "…")
+        problem = f"'{shown}' is neither a line nor a range; allowed are 12 and 12-15"
+        reader.errors.append(FilterError("line", problem))
+        return 0, 0
+    ends = sorted((int(found[1]), int(found[2] or found[1])))
+    return ends[0], ends[1]
+
+
+def _find_range(
+    step: Step, output: bytes, asked: LineAsked, target: int, reader: ArgsReader
+) -> LineRange:
+    total = step.output_lines
+    beyond = max(asked.first, asked.last, target)
+    if output and beyond > total:
+        problem = f"there is no line {beyond}; the output has {total:,}"
+        name = "line" if target == beyond else "first" if asked.first == beyond else "last"
+        reader.errors.append(FilterError(name, problem))
+        return cut_end(output, total)
+    is_fragment = asked.first or asked.last
+    if total <= RANGE_LINES and not is_fragment:
+        lines = cut_end(output, total)
+        if lines.first == 1:
+            return lines
+    if target:
+        return cut_around(output, total, target)
+    if asked.first:
+        return cut_from(output, total, asked.first)
+    return cut_until(output, total, asked.last) if asked.last else cut_end(output, total)
+
+
+def _draw(
+    lines: LineRange, marked: tuple[int, int], found: frozenset[int], current: int
+) -> Iterator[DrawnLine]:
+    texts: list[str] = []
+    for line in lines.lines:
+        texts.append(line.start)
+        if line.omitted:
+            texts.append(f"\x1b[{line.effect}m{line.end}" if line.effect else line.end)
+    rendered = iter(render_texts(texts, lines.carried))
+    for line in lines.lines:
+        classes = " marked" if marked[0] <= line.number <= marked[1] else ""
+        if line.number in found:
+            classes += " hit current" if line.number == current else " hit"
+        start = next(rendered)
+        end = next(rendered) if line.omitted else ""
+        yield DrawnLine(line.number, start, line.omitted, end, classes)
+
+
+def _find_telling(step: Step, output: bytes) -> tuple[int, str] | None:
+    """Return number and text of the last line of a failed step that says something."""
+    if step.status != "failed" or not output:
+        return None
+    for line in reversed(cut_end(output, step.output_lines, TELLING_LINES).lines):
+        text = visible_text(line.start)
+        if re.search(r"\w", text):
+            return line.number, text[:500]
+    return None

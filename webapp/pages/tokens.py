@@ -1,0 +1,117 @@
+"""Make, list and revoke tokens."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from werkzeug.datastructures import MultiDict
+
+from .. import auth
+from ..accounts import MAX_NAME, AccountError
+from ..accounts import add_token as make_token_of
+from ..columns import utc_now
+from ..filters import ArgsReader
+from ..queries.users import MAX_TOKENS, count_tokens, find_latest_tokens, get_token, get_user
+from . import bp
+
+# What the form offers; "date" reads the field beside it.
+EXPIRIES = (
+    ("30", "in 30 days"),
+    ("90", "in 90 days"),
+    ("365", "in 1 year"),
+    ("date", "on a date"),
+    ("never", "never"),
+)
+DEFAULT_EXPIRY = "90"
+LONGEST = timedelta(days=3650)
+EVERYONE = "all"
+
+
+@bp.get("/tokens")
+def list_tokens() -> str:
+    """List one's own tokens; for an admin those of another user or of everyone too."""
+    return _draw()
+
+
+@bp.post("/tokens")
+def add_token() -> ResponseReturnValue:
+    """Make a token; this answer shows it, and nothing does again.
+
+    It stands in the answer itself: a redirect would have to carry it in an address or a cookie.
+    No cache keeps the answer. A reload asks before it sends the form again, and is refused then,
+    as the name is taken.
+    """
+    name = request.form.get("name", "").strip()
+    try:
+        token = make_token_of(current_user.id, name, _read_expiry(request.form))
+    except AccountError as error:
+        return _draw(error=error, values=request.form)
+    return _draw(token=token, token_name=name)
+
+
+@bp.post("/tokens/<int:token_id>/revoke")
+def revoke_token(token_id: int) -> ResponseReturnValue:
+    """Make a token useless at once: one's own, for an admin anybody's."""
+    token = get_token(token_id, None if current_user.is_admin else current_user.id)
+    name = token.name
+    auth.revoke_token(token.id)
+    flash(f"Revoked {name}: it is refused from now on.")
+    user_id = request.form.get("user_id", "")
+    return redirect(url_for("pages.list_tokens", user_id=user_id or None), 303)
+
+
+def _draw(**context: Any) -> str:
+    reader = ArgsReader(request.args, blank_is_absent=True)
+    user_id = _read_owner(reader)
+    owner = get_user(user_id) if user_id is not None else None
+    return render_template(
+        "tokens/list.html",
+        tokens=find_latest_tokens(user_id),
+        total=count_tokens(user_id),
+        max_tokens=MAX_TOKENS,
+        max_name=MAX_NAME,
+        now=utc_now(),
+        owner=owner,
+        expiries=EXPIRIES,
+        default_expiry=DEFAULT_EXPIRY,
+        today=utc_now().date(),
+        last_day=utc_now().date() + LONGEST,
+        reader=reader,
+        **context,
+    )
+
+
+def _read_owner(reader: ArgsReader) -> int | None:
+    """Return whose tokens are asked for; None: everyone's."""
+    own = int(current_user.id)
+    reader.refuse_unknown(("user_id",) if current_user.is_admin else ())
+    if not current_user.is_admin:
+        return own
+    return None if reader.text("user_id") == EVERYONE else reader.integer("user_id", own)
+
+
+def _read_expiry(form: MultiDict[str, str]) -> datetime | None:
+    """Return when the token of a form expires; raise AccountError for what is no such time."""
+    choice = form.get("expires", DEFAULT_EXPIRY)
+    if choice == "never":
+        return None
+    if choice == "date":
+        return _end_of_day(form.get("expires_on", ""))
+    if choice not in dict(EXPIRIES):
+        allowed = ", ".join(value for value, _ in EXPIRIES)
+        raise AccountError("expires", f"Choose one of {allowed}.")
+    return utc_now() + timedelta(days=int(choice))
+
+
+def _end_of_day(text: str) -> datetime:
+    try:
+        day = date.fromisoformat(text)
+        end = datetime.combine(day + timedelta(days=1), time(), UTC)
+    except (ValueError, OverflowError):
+        raise AccountError("expires_on", "Give the last day, such as 2027-01-31.") from None
+    now = utc_now()
+    if not now < end <= now + LONGEST + timedelta(days=1):
+        raise AccountError("expires_on", "The last day must be today or in the next ten years.")
+    return end

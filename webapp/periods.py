@@ -1,0 +1,39 @@
+"""Name ranges of time: the last hours, the UTC days; pure."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import NamedTuple, Self
+
+from .filters import time_text
+
+DAY = timedelta(days=1)
+
+
+class Period(NamedTuple):
+    """A range of time; `after` is in it, `before` is not: as `started_after` and so on filter."""
+
+    after: datetime
+    before: datetime
+
+    @classmethod
+    def last(cls, length: timedelta, now: datetime) -> Self:
+        """Return what lies up to so long before now, which is rounded up to a whole second."""
+        before = now.replace(microsecond=0) + timedelta(seconds=1)
+        return cls(before - length, before)
+
+    @classmethod
+    def days(cls, n: int, now: datetime) -> list[Self]:
+        """Return the last n days of UTC, oldest first; the last one is today, up to its end."""
+        today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        return [cls(today - ago * DAY, today - ago * DAY + DAY) for ago in reversed(range(n))]
+
+    def to_args(self) -> dict[str, str]:
+        """Return the query string of the lists of this period."""
+        return {"started_after": time_text(self.after), "started_before": time_text(self.before)}
+
+
+def cut(periods: Iterable[Period]) -> list[Period]:
+    """Return the pieces into which the beginnings and ends of all periods part the time."""
+    moments = sorted({moment for period in periods for moment in period})
+    return [Period(after, before) for after, before in pairwise(moments)]

@@ -1,0 +1,121 @@
+"""Find the other runs of a workflow, and what two runs have to be compared by."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Row, case, func, select
+
+from ..columns import UtcDateTime
+from ..extensions import db
+from ..models import Run, RunStatus, Step, StepStatus
+from .conditions import Column
+
+# What a list of the runs of one workflow shows.
+RUN_COLUMNS: tuple[Column, ...] = (
+    Run.id,
+    Run.status,
+    Run.target,
+    Run.started_at,
+    Run.completed_at,
+    Run.updated_at,
+    Run.duration_ms,
+    Run.steps_failed,
+)
+
+
+class Neighbours(NamedTuple):
+    """The numbers of the runs of the same workflow before and after a run, if there are."""
+
+    previous: int | None
+    next: int | None
+
+
+class StepSum(NamedTuple):
+    """The steps of one run that share module and name, added up; `id` is that of the first."""
+
+    id: int
+    module_name: str
+    step_name: str
+    n: int
+    status: str
+    duration_ms: int | None
+
+
+def find_runs_of_workflow(workflow_name: str, limit: int) -> Sequence[Row[Any]]:
+    """Return the latest runs of a workflow, newest first."""
+    statement = (
+        select(*RUN_COLUMNS)
+        .where(Run.workflow_name == workflow_name)
+        .order_by(Run.id.desc())
+        .limit(limit)
+    )
+    return db.session.execute(statement).all()
+
+
+def find_neighbours(run: Run) -> Neighbours:
+    """Find the runs of the same workflow before and after this one."""
+    same = select(Run.id).where(Run.workflow_name == run.workflow_name).limit(1)
+    before = same.where(Run.id < run.id).order_by(Run.id.desc())
+    after = same.where(Run.id > run.id).order_by(Run.id)
+    statement = select(before.scalar_subquery(), after.scalar_subquery())
+    return Neighbours(*db.session.execute(statement).one())
+
+
+def find_run_to_compare(run: Run) -> int | None:
+    """Return the number of the run before this one that completed; else of any other one."""
+    same = select(Run.id).where(Run.workflow_name == run.workflow_name, Run.id != run.id)
+    earlier = same.where(Run.id < run.id).order_by(Run.id.desc()).limit(1)
+    completed = earlier.where(Run.status == RunStatus.COMPLETED)
+    for statement in (completed, earlier, same.order_by(Run.id.desc()).limit(1)):
+        found = db.session.execute(statement).scalar()
+        if found is not None:
+            return found
+    return None
+
+
+def find_compared_steps(run_id: int, limit: int) -> Sequence[Row[Any]]:
+    """Return what a comparison needs of the steps of a run, in their places."""
+    has_times = Step.started_at.is_not(None) & Step.completed_at.is_not(None)
+    statement = (
+        select(
+            Step.id,
+            Step.module_name,
+            Step.step_name,
+            Step.status,
+            case((has_times, Step.duration_ms)).label("duration_ms"),
+            Step.started_at,
+            Step.completed_at,
+        )
+        .where(Step.run_id == run_id)
+        .order_by(Step.position)
+        .limit(limit)
+    )
+    return db.session.execute(statement).all()
+
+
+def find_step_sums(run_id: int, limit: int) -> list[StepSum]:
+    """Return the same for a run of very many steps, added up by module and name."""
+    failed = func.count().filter(Step.status == StepStatus.FAILED)
+    statement = (
+        select(
+            func.min(Step.id),
+            Step.module_name,
+            Step.step_name,
+            func.count(),
+            failed,
+            func.sum(Step.duration_ms),
+            func.max(Step.completed_at, type_=UtcDateTime),
+        )
+        .where(Step.run_id == run_id)
+        .group_by(Step.module_name, Step.step_name)
+        .order_by(func.min(Step.position))
+        .limit(limit)
+    )
+    return [_step_sum(*row) for row in db.session.execute(statement)]
+
+
+def _step_sum(
+    step_id: int, module: str, name: str, n: int, failed: int, ms: int, ended: object
+) -> StepSum:
+    status = StepStatus.FAILED if failed else StepStatus.COMPLETED
+    return StepSum(step_id, module, name, n, status, int(ms) if ended else None)

@@ -1,0 +1,159 @@
+"""Find what is at work now, and which steps took longest."""
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from statistics import median
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    CompoundSelect,
+    Integer,
+    Row,
+    Select,
+    Text,
+    bindparam,
+    case,
+    literal,
+    select,
+    union_all,
+)
+from sqlalchemy.orm import aliased
+
+from ..columns import UtcDateTime
+from ..extensions import db
+from ..models import Run, RunStatus, Step, StepStatus
+from ..periods import Period
+from .conditions import unindexed
+
+# Of the longest steps on record so many are looked at for those of a period.
+LONGEST_SEEN = 500
+# Of a slow step so many of the same name that ended well tell how long it usually takes.
+LATEST = 20
+
+
+class SlowStep(NamedTuple):
+    """A step that took long, and how long steps of its name usually take; None: none ended well."""
+
+    step: Row[Any]
+    usual_ms: int | None
+
+
+def find_running_runs(limit: int) -> Sequence[Row[Any]]:
+    """Return the runs that say they are running, newest first."""
+    statement = (
+        select(
+            Run.id,
+            Run.status,
+            Run.workflow_name,
+            Run.target,
+            Run.total_steps,
+            Run.started_at,
+            Run.completed_at,
+            Run.updated_at,
+        )
+        .where(Run.status == RunStatus.RUNNING)
+        .order_by(Run.id.desc())
+        .limit(limit)
+    )
+    return db.session.execute(statement).all()
+
+
+def find_steps_at_work(run_ids: Sequence[int]) -> dict[int, Row[Any]]:
+    """Return the step that each run is at: one that is running, or else the last one known."""
+    if not run_ids:
+        return {}
+    one = aliased(Step)
+    last = select(one.id).where(one.run_id == Run.id).order_by(one.position.desc()).limit(1)
+    running = last.where(unindexed(one.status) == StepStatus.RUNNING)
+    # Without a running step, looking for one would read all steps of the run.
+    wanted = select(
+        case(
+            (Run.steps_running > 0, running.scalar_subquery()),
+            else_=last.scalar_subquery(),
+        )
+    ).where(Run.id.in_(run_ids))
+    statement = select(
+        Step.id, Step.run_id, Step.step_name, Step.status, Step.position, Step.started_at
+    ).where(Step.id.in_(wanted))
+    return {step.run_id: step for step in db.session.execute(statement)}
+
+
+def find_slow_steps(period: Period, limit: int) -> list[SlowStep]:
+    """Return the longest steps of a period, each name of a workflow once.
+
+    They are looked for among the LONGEST_SEEN longest on record.
+    """
+    # Some share a name, and enough others shall be left.
+    values = {"after": period.after, "before": period.before, "limit": limit * 10}
+    found: dict[tuple[str, str], Row[Any]] = {}
+    for step in db.session.execute(_slow_steps(), values):
+        found.setdefault((step.workflow_name, step.step_name), step)
+    steps = list(found.values())[:limit]
+    usual = find_usual_step_durations(step.step_name for step in steps)
+    return [SlowStep(step, usual.get(step.step_name)) for step in steps]
+
+
+def find_usual_step_durations(step_names: Iterable[str]) -> dict[str, int]:
+    """Return the median duration of the latest steps of each name that ended well."""
+    names = sorted(set(step_names))
+    if not names:
+        return {}
+    values = {f"name_{number}": name for number, name in enumerate(names)}
+    durations: dict[int, list[int]] = {}
+    for number, ms in db.session.execute(_latest(len(names)), values):
+        durations.setdefault(number, []).append(ms)
+    return {names[number]: round(median(found)) for number, found in durations.items()}
+
+
+# To build such statements takes longer than to run them.
+@cache
+def _slow_steps() -> Select[Any]:
+    longest = (
+        select(Step.id, Step.duration_ms, Step.started_at)
+        .where(Step.duration_ms > 0)
+        .order_by(Step.duration_ms.desc(), Step.id.desc())
+        .limit(LONGEST_SEEN)
+        .subquery()
+    )
+    ids = (
+        select(longest.c.id)
+        .where(
+            longest.c.started_at >= bindparam("after", type_=UtcDateTime),
+            longest.c.started_at < bindparam("before", type_=UtcDateTime),
+        )
+        .order_by(longest.c.duration_ms.desc(), longest.c.id.desc())
+        .limit(bindparam("limit", type_=Integer))
+    )
+    return (
+        select(
+            Step.id,
+            Step.run_id,
+            Step.step_name,
+            Step.status,
+            Step.duration_ms,
+            Step.started_at,
+            Run.workflow_name,
+            Run.target,
+        )
+        .select_from(Step)
+        .join(Run, Run.id == Step.run_id)
+        .where(Step.id.in_(ids))
+        .order_by(Step.duration_ms.desc(), Step.id.desc())
+    )
+
+
+@cache
+def _latest(n: int) -> CompoundSelect[tuple[int, int]]:
+    return union_all(*(_latest_of(number) for number in range(n)))
+
+
+def _latest_of(number: int) -> Select[tuple[int, int]]:
+    name = bindparam(f"name_{number}", type_=Text)
+    latest = (
+        select(Step.duration_ms)
+        .where(Step.step_name == name, unindexed(Step.status) == StepStatus.COMPLETED)
+        .order_by(Step.id.desc())
+        .limit(LATEST)
+        .subquery()
+    )
+    return select(literal(number), latest.c.duration_ms)

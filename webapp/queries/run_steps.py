@@ -1,0 +1,163 @@
+"""Find the steps of one run: a page of them, those that go on, their groups, the one that failed.
+
+Each goes along the index of (run, position), and reads no output.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Integer, Row, cast, func, null, select
+
+from ..columns import UtcDateTime
+from ..extensions import db
+from ..models import Recovered, Run, Step, StepStatus
+from .conditions import Column, any_of, unindexed
+
+# What a row of a run's page shows; its table tells everything else of the run.
+ROW_COLUMNS: tuple[Column, ...] = (
+    Step.id,
+    Step.position,
+    Step.step_name,
+    Step.step_type,
+    Step.status,
+    Step.module_name,
+    Step.recovered,
+    Step.duration_ms,
+    Step.started_at,
+    Step.completed_at,
+    Step.preview,
+    Step.output_bytes,
+    Step.output_lines,
+)
+# The word for those that the source's database lacks, wherever they were found.
+RECOVERED = "recovered"
+UNFINISHED = (StepStatus.RUNNING, StepStatus.PENDING)
+# A group of steps has the first of these that one of them has, else it completed.
+_TELLING_STATUSES = (StepStatus.FAILED, StepStatus.RUNNING, StepStatus.PENDING)
+_PLACES_FOUND = (Recovered.EXECUTION_LOG, Recovered.CONSOLE_LOG)
+
+RunStep = Row[Any]
+
+
+class StepGroup(NamedTuple):
+    """Steps of one run that share a module or a name, as one."""
+
+    name: str
+    n: int
+    status: str
+    started_at: datetime | None
+    completed_at: datetime | None
+
+
+class StepGroups(NamedTuple):
+    """The groups of a run's steps, and what else is learnt of them on the way.
+
+    `recovered` counts by where they were found; `failed_at` is the place of the last that failed.
+    """
+
+    groups: list[StepGroup]
+    recovered: dict[str, int]
+    failed_at: int | None
+
+
+def find_run_steps(run_id: int, shown: str, limit: int, offset: int = 0) -> Sequence[RunStep]:
+    """Return the rows of a run's steps that have a status or are recovered; "" means all."""
+    return _find_rows(_ids(run_id, shown).limit(limit).offset(offset))
+
+
+def find_run_steps_after(run_id: int, position: int, shown: str, limit: int) -> Sequence[RunStep]:
+    """Return the same of the steps beyond a place in the run."""
+    return _find_rows(_ids(run_id, shown).where(Step.position > position).limit(limit))
+
+
+def find_run_steps_by_ids(run_id: int, ids: Sequence[int]) -> Sequence[RunStep]:
+    """Return the rows of those of these steps that are the run's."""
+    if not ids:
+        return []
+    statement = (
+        select(*ROW_COLUMNS)
+        .where(any_of(Step.id, ids), unindexed(Step.run_id) == run_id)
+        .order_by(Step.position, Step.id)
+    )
+    return db.session.execute(statement).all()
+
+
+def find_step_at(run_id: int, position: int) -> RunStep | None:
+    """Return the row of the step at a place in the run."""
+    return next(iter(_find_rows(_ids(run_id, "").where(Step.position == position).limit(1))), None)
+
+
+def count_recovered_steps(run_id: int) -> dict[str, int]:
+    """Count a run's steps that its source's database lacks, by where they were found."""
+    statement = (
+        select(Step.recovered, func.count())
+        .where(Step.run_id == run_id, unindexed(Step.recovered) != Recovered.NO)
+        .group_by(Step.recovered)
+        .order_by(Step.recovered.desc())
+    )
+    return {recovered: n for recovered, n in db.session.execute(statement)}
+
+
+def has_modules(run_id: int) -> bool:
+    """Tell whether the first or the last step of a run is in a module."""
+    steps = select(Step.module_name).where(Step.run_id == run_id).limit(1)
+    ends = (steps.order_by(Step.position), steps.order_by(Step.position.desc()))
+    return any(db.session.execute(end).scalar() for end in ends)
+
+
+def find_step_groups(run: Run, column: Column, limit: int) -> StepGroups:
+    """Return the steps of a run by a column, in the order in which the groups began."""
+    # Only what the run's own counts say that there is; each costs a look at every step.
+    telling = [status for status in _TELLING_STATUSES if getattr(run, f"steps_{status}")]
+    failed_at = func.max(Step.position).filter(Step.status == StepStatus.FAILED)
+    none_failed = func.max(cast(null(), Integer))
+    statement = (
+        select(
+            column,
+            func.count(),
+            func.min(Step.started_at, type_=UtcDateTime),
+            func.max(Step.completed_at, type_=UtcDateTime),
+            # Over all groups, also those beyond the limit.
+            func.max(failed_at if StepStatus.FAILED in telling else none_failed).over(),
+            *(func.sum(_count(Step.recovered, place)).over() for place in _PLACES_FOUND),
+            *(_count(Step.status, status) for status in telling),
+        )
+        .where(Step.run_id == run.id)
+        .group_by(column)
+        .order_by(func.min(Step.position))
+        .limit(limit)
+    )
+    rows = db.session.execute(statement).all()
+    failed, *found = rows[0][4:7] if rows else (None, 0, 0)
+    recovered = {place.value: int(n) for place, n in zip(_PLACES_FOUND, found, strict=True) if n}
+    return StepGroups([_step_group(row, telling) for row in rows], recovered, failed)
+
+
+def _ids(run_id: int, shown: str) -> Any:
+    statement = select(Step.id).where(Step.run_id == run_id).order_by(Step.position, Step.id)
+    return statement.where(*_conditions(shown))
+
+
+def _conditions(shown: str) -> Iterable[ColumnElement[bool]]:
+    if shown == RECOVERED:
+        yield unindexed(Step.recovered) != Recovered.NO
+    elif shown:
+        yield unindexed(Step.status) == shown
+
+
+def _find_rows(ids: Any) -> Sequence[RunStep]:
+    # The ids are sorted by themselves, so that no row is carried through the sort.
+    statement = select(*ROW_COLUMNS).where(Step.id.in_(ids)).order_by(Step.position, Step.id)
+    return db.session.execute(statement).all()
+
+
+def _count(column: Column, value: str) -> ColumnElement[int]:
+    return func.count().filter(column == value)
+
+
+def _step_group(row: Row[Any], telling: Sequence[StepStatus]) -> StepGroup:
+    name, n, start, end, *_ = row
+    told = zip(telling, row[7:], strict=True)
+    status = next((status for status, count in told if count), StepStatus.COMPLETED)
+    return StepGroup(name, n, status, start, None if status == StepStatus.RUNNING else end)

@@ -1,0 +1,28 @@
+"""Count what is running, for the top bar of every page."""
+
+from datetime import timedelta
+from typing import NamedTuple
+
+from sqlalchemy import func, select
+
+from ..columns import utc_now
+from ..extensions import db
+from ..models import Run, RunStatus
+
+SILENT_AFTER = timedelta(days=1)
+
+
+class Running(NamedTuple):
+    """How many runs say that they are running, and how many of those have long been silent."""
+
+    n: int
+    n_silent: int
+
+
+def count_running() -> Running:
+    """Count the runs that say they are running, in one statement."""
+    is_silent = Run.updated_at <= utc_now() - SILENT_AFTER
+    statement = select(func.count(), func.count().filter(is_silent)).where(
+        Run.status == RunStatus.RUNNING
+    )
+    return Running(*db.session.execute(statement).one())

@@ -1,0 +1,59 @@
+"""Find the same step in other runs of its workflow, and how long it usually takes."""
+
+from collections.abc import Sequence
+from statistics import median
+from typing import Any, NamedTuple
+
+from sqlalchemy import Row, select
+
+from ..extensions import db
+from ..models import Run, Step, StepStatus
+
+# The usual time is the median of so many that completed, the latest; fewer do, but not too few.
+LATEST = 20
+FEWEST = 3
+SHOWN = 6
+# Of a name that other workflows have too, no more rows than these are looked at.
+WALKED = 1_000
+
+
+class SameSteps(NamedTuple):
+    """The latest others, newest first; the usual time in ms, None when nobody can tell."""
+
+    steps: Sequence[Row[Any]]
+    usual_ms: int | None
+    has_more: bool
+
+
+def find_same_steps(step: Step, workflow_name: str) -> SameSteps:
+    """Return the same step in the latest other runs of this workflow; one statement."""
+    # Its index gives the latest of a name first; the rows of other workflows are left out after.
+    latest = (
+        select(Step.id)
+        .where(Step.step_name == step.step_name)
+        .order_by(Step.id.desc())
+        .limit(WALKED)
+    )
+    statement = (
+        select(
+            Step.id,
+            Step.run_id,
+            Step.status,
+            Step.started_at,
+            Step.completed_at,
+            Step.duration_ms,
+        )
+        .join(Run, Run.id == Step.run_id)
+        .where(Step.id.in_(latest), Run.workflow_name == workflow_name, Step.run_id != step.run_id)
+        .order_by(Step.id.desc())
+        .limit(LATEST * 3)
+    )
+    rows = db.session.execute(statement).all()
+    return SameSteps(rows[:SHOWN], _find_usual(rows), len(rows) > SHOWN)
+
+
+def _find_usual(rows: Sequence[Row[Any]]) -> int | None:
+    durations = [
+        row.duration_ms for row in rows if row.status == StepStatus.COMPLETED and row.completed_at
+    ][:LATEST]
+    return round(median(durations)) if len(durations) >= FEWEST else None
