@@ -110,6 +110,12 @@
     return ranges;
   }
 
+  // What comes in is said to those who do not see it, in a place that stays.
+  function say(text) {
+    const said = document.getElementById("output-said");
+    if (said && said.textContent !== text.trim()) said.textContent = text.trim();
+  }
+
   // Lines that come in above or below must not move those that are being read.
   let kept = null;
   function isAtEnd() {
@@ -140,12 +146,16 @@
     const around = box();
     if (follows) around.scrollTop = around.scrollHeight;
     else around.scrollTop += stays.getBoundingClientRect().top - top;
+    if (document.activeElement === document.body) around.focus({ preventScroll: true });
+    const lines = document.querySelectorAll("#output .line");
+    say(`Lines ${numberOf(lines[0])} to ${numberOf(lines[lines.length - 1])} are shown.`);
   }
 
   // New lines of a step that runs come in by themselves only for who reads at the end.
   let wasAtEnd = false;
   function follow() {
     const edge = document.querySelector("#later[data-new]");
+    if (edge && !wasAtEnd) say(edge.textContent);
     if (!edge || !wasAtEnd) return;
     edge.dataset.follow = "";
     edge.querySelector("a").click();
@@ -186,7 +196,9 @@
     findPlaceAgain();
     renew();
     if (event.detail.requestConfig?.elt?.id === "step-live") follow();
-    if (event.target.id === "output") showAsked();
+    if (event.target.id !== "output") return;
+    showAsked();
+    say(document.querySelector("#output .hits")?.textContent ?? "");
   });
 
   renew();

@@ -23,24 +23,24 @@ function close(link) {
 
 setUpPeeks(document);
 
-// A second click closes; a click while the first one is under way does nothing.
-document.addEventListener("htmx:beforeRequest", (event) => {
-  const link = event.target.closest(".peek");
-  if (!link) return;
-  if (peekOf(link)) {
-    event.preventDefault();
-    close(link);
-  } else if (link.ariaBusy === "true") event.preventDefault();
-  else link.ariaBusy = "true";
-});
-
-document.addEventListener("htmx:afterRequest", (event) => {
-  const link = event.target.closest(".peek");
-  if (!link) return;
+async function open(link) {
+  if (link.ariaBusy === "true") return;
+  link.ariaBusy = "true";
+  const row = link.closest("tr");
+  await htmx.ajax("GET", `${link.pathname}/peek`, { source: link, target: row, swap: "afterend" });
   link.ariaBusy = "false";
-  link.ariaExpanded = String(Boolean(peekOf(link)));
-  const lines = peekOf(link)?.querySelector(".peek-lines");
-  if (lines) lines.scrollTop = lines.scrollHeight;
+  const peek = peekOf(link);
+  link.ariaExpanded = String(Boolean(peek));
+  // What matters of a long output is its end.
+  for (const lines of peek?.querySelectorAll(".peek-lines") ?? []) lines.scrollTop = lines.scrollHeight;
+}
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest(".peek");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  if (peekOf(link)) close(link);
+  else open(link);
 });
 
 document.addEventListener("keydown", (event) => {
@@ -111,13 +111,14 @@ function changeChildren(old, fresh) {
 
 // What the reader of a screen hears of it.
 let said = [];
+const stateOf = (row) => row?.querySelector(".c-status")?.textContent.trim();
 
 // Rows that are there are changed in place, also when their outputs are open; new ones come last.
 function mergeRows(old, fresh) {
   for (const row of [...fresh.children]) {
     const former = document.getElementById(row.id);
-    const { name, state } = row.dataset;
-    if (state && former?.dataset.state !== state) said.push(`${name} ${state}`);
+    const state = stateOf(row);
+    if (state && stateOf(former) !== state) said.push(`${row.querySelector(".name a").text} ${state}`);
     if (!former) old.append(row);
     else if (!former.isEqualNode(row)) {
       matchAttributes(former, row);
@@ -161,7 +162,8 @@ function takeIn(html) {
   const now = document.getElementById("run-state").textContent.trim();
   if (now !== state) said.push(`the run: ${now}`);
   setUpPeeks(document);
-  showTimes(document);
+  // As after a swap: the times that have come are turned to the zone of the reader.
+  htmx.trigger(document.body, "htmx:load");
   beginClocks();
   tellNews();
   if (anchor?.isConnected) scrollBy(0, anchor.getBoundingClientRect().top - top);

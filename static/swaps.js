@@ -3,7 +3,8 @@
 
 // A request that a newer one has replaced is no error, and what is said on the page need not be
 // said on the console too.
-const SAID = ["htmx:sendAbort", "htmx:responseError", "htmx:sendError", "htmx:timeout"];
+const FAILURES = ["htmx:responseError", "htmx:sendError", "htmx:timeout"];
+const SAID = [...FAILURES, "htmx:sendAbort", "htmx:afterRequest"];
 htmx.logger = (_element, name, detail) => {
   if (SAID.includes(name)) delete detail.error;
 };
@@ -65,9 +66,7 @@ function tell(event) {
   if (hadFocus) notice.querySelector("button").focus();
 }
 
-for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
-  document.addEventListener(name, tell);
-}
+FAILURES.forEach((name) => document.addEventListener(name, tell));
 document.addEventListener("htmx:beforeSwap", (event) => {
   if (event.detail.shouldSwap) takeAway(event.detail.target);
 });

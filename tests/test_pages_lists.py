@@ -77,8 +77,8 @@ def run_ids(page: str) -> list[int]:
 
 def counts_of(page: str) -> dict[str, str]:
     """Return what stands beside the values of the form."""
-    value = r'<th scope="row">(?:<span.*?</svg>)?([\w-]+)(?:</span>)?</th>'
-    return dict(re.findall(value + r'<td class="num">([\d,]*)</td>', page))
+    value = r'<span class="value">(?:<span.*?</svg>)?([\w-]+)(?:</span>)?</span>'
+    return dict(re.findall(value + r'<span class="num">([\d,]*)</span>', page))
 
 
 @pytest.mark.usefixtures("rows")
@@ -174,7 +174,7 @@ def test_each_status_tells_what_it_would_show_under_the_other_filters(
 def test_a_value_that_shows_nothing_is_dim_but_there(signed_in: FlaskClient) -> None:
     page = signed_in.get("/steps").text
     assert re.search(r'id="status-pending" class="none"', page)
-    assert '<tr class="none"><th scope="row">llm</th><td class="num">0</td>' in page
+    assert '<p class="choice none"><span class="value">llm</span><span class="num">0</span>' in page
 
 
 @pytest.mark.usefixtures("rows")

@@ -107,8 +107,8 @@ def test_forms_without_their_token_are_refused(app: Flask) -> None:
     assert client.get("/steps").status_code == 200
 
 
-def test_the_front_page_leads_to_the_steps(signed_in: FlaskClient) -> None:
-    assert signed_in.get("/").location == "/steps"
+def test_the_front_page_is_the_overview(signed_in: FlaskClient) -> None:
+    assert "<title>Overview · Stepboard</title>" in signed_in.get("/").text
 
 
 def test_who_is_logged_in_does_not_see_the_form(signed_in: FlaskClient) -> None:

@@ -1,5 +1,6 @@
 """The page of a step: which lines it shows, its search, its usual time, and how it follows."""
 
+import html
 import re
 from datetime import timedelta
 
@@ -83,7 +84,7 @@ def test_ranges_come_as_fragments_with_a_way_on(app: Flask, signed_in: FlaskClie
     assert earlier.count('class="line hit"') == 100
     later = signed_in.get("/steps/1/lines?first=3900", headers=HTMX).text
     assert numbers(later) == list(range(3900, 4900))
-    assert "Load 100 later lines" in later and "earlier" not in later
+    assert "Load 101 later lines" in later and "earlier" not in later
     assert "Load" not in signed_in.get("/steps/1/lines?first=4900", headers=HTMX).text
 
 
@@ -119,23 +120,43 @@ def test_what_is_wrong_in_the_address_is_said_above(
     assert "Left out of this view" in fragment.text or query.startswith(names)
 
 
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("output.txt?line=x", "line: 'x' is not a whole number"),
+        ("output.txt?download=yes", "download: 'yes' is not allowed; allowed are 1"),
+        ("output.txt?q=x", "q: unknown parameter; allowed are download, line"),
+        ("progress?seen_bytes=x", "seen_bytes: 'x' is not a whole number"),
+    ],
+)
+def test_where_no_page_could_say_what_is_wrong_it_is_refused(
+    app: Flask, signed_in: FlaskClient, path: str, said: str
+) -> None:
+    write_step(app, LONG)
+    response = signed_in.get(f"/steps/1/{path}")
+    assert response.status_code == 400
+    assert said in html.unescape(response.text)
+
+
 def test_a_range_inside_a_red_passage_is_red(app: Flask, signed_in: FlaskClient) -> None:
     write_step(app, "start\n\x1b[31mred\n" + "still red\n" * 5_000 + "\x1b[0mend\n")
     page = signed_in.get("/steps/1/lines?first=3000").text
     assert page.count('<span class="ansi31">still red</span>') == 1_000
     end = signed_in.get("/steps/1").text
-    assert '<span class="ansi31">still red</span>' in end and "></a>end\n</span>" in end
+    assert '<span class="ansi31">still red</span>' in end and "</span>end\n</span>" in end
 
 
 def test_a_line_too_long_is_cut_and_its_whole_is_a_link_away(
     app: Flask, signed_in: FlaskClient
 ) -> None:
-    line = "start" + "é" * 600_000 + "end"
+    line = "start" + "é" * 300_000 + "middle" + "é" * 300_000 + "end"
     write_step(app, f"first\n{line}\nlast\n")
     page = signed_in.get("/steps/1")
     assert len(page.data) < 40_000
     assert "1.2 MB left out here" in page.text and "startéé" in page.text and "ééend" in page.text
     assert 'href="/steps/1/output.txt?line=2"' in page.text
+    assert "left out here, with what was found" in signed_in.get("/steps/1?q=Middle").text
+    assert "left out here:" in signed_in.get("/steps/1?q=start").text
     raw = signed_in.get("/steps/1/output.txt?line=2")
     assert raw.text == line and raw.content_type == "text/plain; charset=utf-8"
     assert "run-1-step-1-line-2.txt" in raw.headers["Content-Disposition"]

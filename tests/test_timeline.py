@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webapp.timeline import MAX_TICKS, MIN_WIDTH, ROW_HEIGHT, GroupSpan, find_ticks, lay_out
+from webapp.time_axis import MAX_TICKS, find_ticks
+from webapp.timeline import MIN_WIDTH, GroupSpan, lay_out
 
 from .data import START
 
@@ -35,8 +36,7 @@ def test_rows_share_one_axis_so_that_what_ran_together_stands_together() -> None
     assert timeline
     bars = [row.bar for row in timeline.rows]
     assert [(bar.x, bar.width) for bar in bars if bar] == [(0, 50), (25, 50), (75, 25)]
-    assert [row.y for row in timeline.rows] == [0, ROW_HEIGHT, 2 * ROW_HEIGHT]
-    assert timeline.height == 3 * ROW_HEIGHT
+    assert "Up to 2 ran at the same time." in timeline.summary
 
 
 def test_steps_of_no_length_are_visible_and_stay_in_the_plot() -> None:
@@ -92,7 +92,7 @@ def test_the_steps_of_a_module_stand_in_one_band_under_its_name() -> None:
         ("b", False),
         ("end", False),
     ]
-    assert [(band.y, band.height) for band in timeline.bands] == [(24, 72), (96, 48)]
+    assert [row.is_in_module for row in timeline.rows] == [False, *[True] * 5, False]
     recon = timeline.rows[1].bar
     assert recon and (recon.x, recon.width) == (20, 60)
 
@@ -107,7 +107,9 @@ def test_the_summary_names_what_failed() -> None:
     failed = [step(f"s{n}", 0, 10, status="failed") for n in range(7)]
     timeline = lay_out([step("a", 0, 1000), *failed])
     assert timeline
-    assert timeline.summary == "Timeline over 1.0 s: 8 rows, failed: s0, s1, s2, s3, s4 and 2 more."
+    assert timeline.summary.startswith(
+        "over 1.0 s: 8 steps, failed: s0, s1, s2, s3, s4 and 2 more. "
+    )
 
 
 def test_a_group_is_one_bar_with_the_number_of_its_steps() -> None:
@@ -115,6 +117,46 @@ def test_a_group_is_one_bar_with_the_number_of_its_steps() -> None:
     timeline = lay_out([group])
     assert timeline
     assert (timeline.rows[0].label, timeline.rows[0].length) == ("recon × 1,200", "3.0 s")
+
+
+def test_what_ran_at_once_stands_in_lanes_and_what_followed_does_not() -> None:
+    # b begins 1 ms before a ends, as logs round: that is no lane.
+    steps = [step("a", 0, 101), step("b", 100, 500), step("c", 200, 600), step("d", 600, 1000)]
+    timeline = lay_out([*steps, step("e", 1000, 1000)])
+    assert timeline
+    lanes = [
+        (row.lane.x, row.lane.width, row.lane.n) if row.lane else None for row in timeline.rows
+    ]
+    assert lanes == [None, (10, 50, 2), (10, 50, 2), None, None]
+
+
+def test_gaps_in_which_nothing_ran_are_found_and_said() -> None:
+    steps = [step("a", 100, 400), step("b", 200, 300), step("c", 410, 500), step("d", 800, 900)]
+    timeline = lay_out(steps, START, START + timedelta(seconds=1))
+    assert timeline
+    # The 10 ms between a and c are too short to see.
+    assert [(gap.x, gap.width, gap.ms) for gap in timeline.gaps] == [
+        (0, 10, 100),
+        (50, 30, 300),
+        (90, 10, 100),
+    ]
+    assert timeline.summary.endswith("Nothing ran for 500 ms in 3 gaps.")
+
+
+def test_while_a_step_runs_there_is_no_gap_after_it() -> None:
+    running = step("b", 500, None, status="running")
+    timeline = lay_out([step("a", 0, 500), running], until=START + timedelta(seconds=9))
+    assert timeline and timeline.gaps == []
+    assert "Nothing ran" not in timeline.summary
+
+
+def test_the_facts_of_a_bar_stand_where_there_is_room() -> None:
+    timeline = lay_out([step("a", 0, 100), step("b", 900, 1000, status="failed")])
+    assert timeline
+    first, last = (row.bar for row in timeline.rows)
+    assert first and first.facts_place == 'x="10.0%" dx="20"'
+    assert first.facts == "completed, 100 ms, began after 0 ms"
+    assert last and last.facts_place == 'class="left" x="90.0%" dx="-8"'
 
 
 @pytest.mark.parametrize(
@@ -164,5 +206,6 @@ def test_every_step_has_one_row_and_no_bar_leaves_the_plot(
         assert sorted(row.label for row in timeline.rows if row.span) == sorted(
             map(str, range(len(rows)))
         )
+        assert all(gap.x >= 0 and gap.x + gap.width <= 100.01 for gap in timeline.gaps)
         for bar in (row.bar for row in timeline.rows if row.bar):
             assert bar.x >= 0 and bar.width > 0 and bar.x + bar.width <= 100.001

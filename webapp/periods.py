@@ -28,6 +28,11 @@ class Period(NamedTuple):
         today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         return [cls(today - ago * DAY, today - ago * DAY + DAY) for ago in reversed(range(n))]
 
+    def spoken(self) -> str:
+        """Return the period in words, in UTC."""
+        after, before = (f"{one.astimezone(UTC):%Y-%m-%d %H:%M:%S}" for one in self)
+        return f"{after} to {before} UTC"
+
     def to_args(self) -> dict[str, str]:
         """Return the query string of the lists of this period."""
         return {"started_after": time_text(self.after), "started_before": time_text(self.before)}

@@ -10,7 +10,9 @@ from datetime import datetime
 from itertools import groupby
 from typing import Protocol
 
-from .formats import duration, plural, status_glyph
+from markupsafe import Markup
+
+from .formats import duration, plural
 from .time_axis import (
     Axis,
     Gap,
@@ -92,14 +94,16 @@ class Bar:
         return round(self.x + self.width, 2)
 
     @property
-    def glyph(self) -> str:
-        """Return the name of its colour."""
-        return status_glyph(self.status)
+    def place(self) -> Markup:
+        """Return its place as attributes; made of numbers alone."""
+        return Markup(f'x="{self.x}%" width="{self.width}%"')
 
     @property
-    def has_room(self) -> bool:
-        """Tell whether its facts have room at its right."""
-        return self.end <= ROOM_AT_RIGHT
+    def facts_place(self) -> Markup:
+        """Return the place of its facts, the same way."""
+        if self.end <= ROOM_AT_RIGHT:
+            return Markup(f'x="{self.end}%" dx="20"')
+        return Markup(f'class="left" x="{self.x}%" dx="-8"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,11 @@ class Lane:
     x: float
     width: float
     n: int
+
+    @property
+    def place(self) -> Markup:
+        """Return its place as attributes; made of numbers alone."""
+        return Markup(f'x="{self.x}%" width="{self.width}%"')
 
 
 @dataclass(frozen=True, slots=True)

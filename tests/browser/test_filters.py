@@ -1,19 +1,15 @@
 """The filters of the lists in a real browser: chosen, typed, combined, taken back."""
 
 import re
-from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from flask import Flask
 from playwright.sync_api import Page, Request, expect
 
-from tests.conftest import PASSWORD, make_app
-from tests.data import make_run, make_source, make_step, write
+from tests.conftest import PASSWORD
 
 from .chromium import log_in
 from .conftest import MakePage
-from .rows import write_rows
 from .test_lists import ALL, FAILED, apply, expect_address, expect_total
 
 
@@ -113,10 +109,11 @@ def test_times_are_given_in_the_zone_of_the_reader(make_page: MakePage, server: 
     page.get_by_label("From, in Asia/Tokyo").press("Enter")
     expect(page).to_have_url(re.compile("started_after="))
     assert parse_qs(urlsplit(page.url).query)["started_after"] == ["2026-11-20T00:30:00Z"]
-    expect(page.locator(".chip .value")).to_have_text("2026-11-20 09:30")
+    expect(page.locator(".chip time")).to_have_text("2026-11-20 09:30")
+    expect(page.locator(".chip .utc")).to_be_hidden()
     page.reload()
     expect(page.locator("#started_after")).to_have_value("2026-11-20T09:30")
-    expect(page.locator(".chip .value")).to_have_text("2026-11-20 09:30")
+    expect(page.locator(".chip time")).to_have_text("2026-11-20 09:30")
     open_pick(page, "Time")
     page.get_by_label("last 7 days").check()
     expect_address(page, "/steps?started=7d")
@@ -130,7 +127,8 @@ def test_times_are_utc_and_say_so_without_scripts(make_page: MakePage, server: s
     page.get_by_role("button", name="Apply").click()
     expect_address(page, "/steps?started_after=2026-11-20T09:30:00Z")
     expect(page.locator(".chip .value")).to_have_text("2026-11-20 09:30 UTC")
-    expect(page.locator("#started_after")).to_have_value("2026-11-20T09:30:00")
+    expect(page.locator(".chip .utc")).to_be_visible()
+    expect(page.locator("#started_after")).to_have_value("2026-11-20T09:30")
 
 
 def test_durations_are_said_as_a_person_does(page: Page, server: str) -> None:
@@ -171,3 +169,25 @@ def test_on_a_phone_every_control_is_within_reach(
         assert page.evaluate("document.documentElement.scrollWidth") <= 320
     page.get_by_label("Order").select_option("-duration_ms")
     expect_address(page, f"{path}?sort=-duration_ms")
+
+
+def test_what_is_new_is_said_and_moves_nothing(make_page: MakePage, server: str) -> None:
+    page = make_page(viewport={"width": 1440, "height": 900})
+    page.clock.install()
+    log_in(page, server, PASSWORD)
+    # As if the last five steps had come since.
+    page.evaluate(
+        "(address) => document.getElementById('form-state').dataset.news = address",
+        f"/new-steps?after={ALL - 5}",
+    )
+    first = page.locator("#results tbody tr").first
+    before = first.bounding_box()
+    page.clock.fast_forward(10_000)
+    news = page.get_by_role("link", name="5 new steps")
+    expect(news).to_be_visible()
+    assert first.bounding_box() == before
+    page.evaluate("window.untouched = true")
+    news.click()
+    expect(news).to_have_count(0)
+    expect_address(page, "/steps")
+    assert page.evaluate("window.untouched"), "the page was loaded anew"

@@ -97,6 +97,8 @@ def import_again(source: Source, report: Report) -> ImportSummary:
 @contextmanager
 def _end_noted(source: Source) -> Iterator[None]:
     source_id = source.id
+    # A transaction from before the claim would not see it.
+    db.session.rollback()
     began_at = db.session.scalar(select(Source.import_began_at).where(Source.id == source_id))
     error = INTERRUPTED
     try:

@@ -36,11 +36,12 @@ PHRASES = {
 
 
 class Chip(NamedTuple):
-    """One value of a filter in use: its words, and the query strings without it and turned.
+    """One value of a filter in use: its name, its words, the query strings without it and turned.
 
     `turn` is empty where the value cannot be turned to "all others"; `time` is that of a bound.
     """
 
+    name: str
     field: str
     turn: str
     text: str
@@ -63,14 +64,15 @@ def _chips(filters: ListFilters) -> Iterator[Chip]:
     for name, value in filters.active():
         without = filters.without(name, value)
         if phrase := PHRASES.get((name, value)):
-            yield Chip("", "", phrase, None, without, {})
+            yield Chip(name, "", "", phrase, None, without, {})
             continue
         time = getattr(filters, name)
         is_time = isinstance(time, datetime)
         turn, turned = _turn(filters, name, value)
         bare = value.removeprefix(NOT) if turn else value
         text = "" if is_time else _text(name, bare)
-        yield Chip(FIELDS[name], turn, text, time if is_time else None, without, turned)
+        field = FIELDS[name]
+        yield Chip(name, field, turn, text, time if is_time else None, without, turned)
 
 
 def _turn(filters: ListFilters, name: str, value: str) -> tuple[str, dict[str, Any]]:

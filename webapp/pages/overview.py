@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from flask import current_app, render_template, url_for
+from flask import render_template, url_for
 from sqlalchemy import Row
 
 from ..charts import BarChart, lay_out_bars
@@ -20,7 +20,7 @@ from ..queries.failures import (
     ENDED_BADLY,
     find_failed_steps,
     find_failure_groups,
-    find_runs_without_failed_step,
+    find_runs_that_failed_alone,
 )
 from ..queries.overview import LONGEST_SEEN, find_running_runs, find_slow_steps, find_steps_at_work
 from ..queries.workflows import find_workflows
@@ -90,7 +90,7 @@ def show_overview() -> str:
     now = utc_now()
     workflows = find_workflows(MAX_WORKFLOWS)
     if not workflows.n:
-        return render_template("overview/fresh.html", routes=current_app.view_functions)
+        return render_template("overview/fresh.html")
     lists = Lists(url_for("pages.list_steps"), url_for("pages.list_runs"))
     latest, days = Period.last(DAY, now), Period.days(DAYS, now)
     *failed_by_day, failed = count_failed_steps_by([*days, latest])
@@ -117,7 +117,7 @@ def _failures(
 ) -> dict[str, Any]:
     """Return what failed in a period: the newest of it, its numbers, its groups."""
     steps = find_failed_steps(period, MAX_FAILURES) if failed.n else []
-    bad_runs = find_runs_without_failed_step(period, MAX_FAILURES) if _bad(runs) else []
+    bad_runs = find_runs_that_failed_alone(period, MAX_FAILURES) if _bad(runs) else []
     failures = [Failure(step.started_at, True, step) for step in steps]
     failures += [Failure(run.started_at, False, run) for run in bad_runs]
     failures.sort(key=lambda failure: failure.started_at, reverse=True)
@@ -151,9 +151,9 @@ def _wider(
         bad = [day[status] for day in runs[-n_days:] for status in ENDED_BADLY if status in day]
         ended_badly = lists.runs(add_totals(bad), period, tuple(map(str, ENDED_BADLY)))
         if steps.total.n or ended_badly.total.n:
-            return {"when": f"in the last {n_days} UTC days", "steps": steps, "runs": ended_badly}
+            return {"when": f"In the last {n_days} UTC days", "steps": steps, "runs": ended_badly}
     on_record = Total(count_by_kept_counts(StepFilters(status=(StepStatus.FAILED.value,))))
-    return {"when": "on record", "steps": lists.steps(on_record)}
+    return {"when": "On record", "steps": lists.steps(on_record)}
 
 
 def _running(lists: Lists) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from . import bp
 from .run_steps import StepView, make_table, page_size
 
 MAX_ARTIFACTS = 500
+MAX_GROUPS = 100
 LISTED_RUNS = 10
 LISTED_STEPS = 3
 
@@ -40,15 +41,18 @@ LISTED_STEPS = 3
 class RunSteps:
     """What the page of a run knows of its steps.
 
-    `page` are those in the table; `spans` the rows of the timeline, grouped when `grouped_by`
-    says so; `recovered` counts by where they were found; `failed` is the last one that failed.
+    `page` are those in the table; `spans` the rows of the timeline, the first of `n_groups` when
+    `grouped_by` says by what; `recovered` counts by where they were found; `failed` is the last
+    one that failed, `running` the first of those at work.
     """
 
     page: Sequence[RunStep]
     recovered: dict[str, int]
     spans: Sequence[Span] = ()
     grouped_by: str = ""
+    n_groups: int = 0
     failed: RunStep | None = None
+    running: Sequence[RunStep] = ()
 
 
 class Failure(NamedTuple):
@@ -105,11 +109,10 @@ def moving_facts_of(run: Run, steps: RunSteps) -> dict[str, Any]:
     return {
         "timeline": lay_out(steps.spans, run.started_at, last_known(run)),
         "grouped_by": steps.grouped_by,
+        "n_groups": steps.n_groups,
         "failure": _failure(run, steps.failed) if steps.failed else None,
         "usual": usual.get(run.workflow_name),
-        "running": find_run_steps(run.id, StepStatus.RUNNING, LISTED_STEPS)
-        if run.steps_running
-        else [],
+        "running": steps.running,
         "is_live": is_live(run),
     }
 
@@ -130,8 +133,14 @@ def _find_few(run: Run, view: StepView) -> RunSteps:
     wanted = [step for step in steps if not view.show or _is_shown(step, view.show)]
     found = Counter(step.recovered for step in steps if step.recovered)
     failed = [step for step in steps if step.status == StepStatus.FAILED]
-    page = wanted[view.offset : view.offset + page_size(run)]
-    return RunSteps(page, dict(found), steps, failed=failed[-1] if failed else None)
+    running = [step for step in steps if step.status == StepStatus.RUNNING]
+    return RunSteps(
+        wanted[view.offset : view.offset + page_size(run)],
+        dict(found),
+        steps,
+        failed=failed[-1] if failed else None,
+        running=running[:LISTED_STEPS],
+    )
 
 
 def _is_shown(step: Any, show: str) -> bool:
@@ -142,15 +151,14 @@ def _is_shown(step: Any, show: str) -> bool:
 
 def _find_many(run: Run, page: Sequence[RunStep]) -> RunSteps:
     """Return what is told of very many steps, by modules where there are some, else by names."""
-    grouped_by = "module" if has_modules(run.id) else "name"
-    found = find_step_groups(
-        run, Step.module_name if grouped_by == "module" else Step.step_name, MAX_ROWS
-    )
-    if grouped_by == "module" and len(found.groups) < 2:
-        grouped_by, found = "name", find_step_groups(run, Step.step_name, MAX_ROWS)
+    noun, column = ("module", Step.module_name) if has_modules(run.id) else ("name", Step.step_name)
+    found = find_step_groups(run, column, MAX_GROUPS)
+    if noun == "module" and found.n < 2:
+        noun, found = "name", find_step_groups(run, Step.step_name, MAX_GROUPS)
     failed = find_step_at(run.id, found.failed_at) if found.failed_at is not None else None
     spans = [GroupSpan(*group) for group in found.groups]
-    return RunSteps(page, found.recovered, spans, grouped_by, failed)
+    running = find_run_steps(run.id, StepStatus.RUNNING, LISTED_STEPS) if is_live(run) else []
+    return RunSteps(page, found.recovered, spans, noun, found.n, failed, running)
 
 
 def _failure(run: Run, step: Any) -> Failure:

@@ -1,7 +1,8 @@
 """Answer the page of a run that goes on: what has changed since it last asked."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
@@ -12,12 +13,13 @@ from ..filters import ArgsReader
 from ..live import is_live, version_of
 from ..models import Run
 from ..queries.run_steps import (
+    RunStep,
     find_run_steps_after,
     find_run_steps_by_ids,
 )
 from ..queries.runs import get_run
 from . import bp
-from .run_details import facts_of, find_steps, moving_facts_of
+from .run_details import RunSteps, facts_of, find_steps, moving_facts_of
 from .run_steps import StepView, make_live_table, make_table, page_size
 
 
@@ -53,25 +55,30 @@ def show_run_live(run_id: int) -> ResponseReturnValue:
     shown = Shown.from_args(request.args)
     run = get_run(str(run_id))
     followed = find_run_steps_by_ids(run.id, shown.step)
-    if not is_live(run) or not shown.n:
-        return _render_whole(run, shown.view)
-    if version_of(run, followed) == shown.seen:
+    if is_live(run) and version_of(run, followed) == shown.seen:
         return "", 204
-    return _render_changes(run, shown, followed)
+    steps = find_steps(run, shown.view, with_facts=True)
+    if not shown.n:
+        return _render_whole(run, shown.view, steps)
+    return _render_changes(run, shown, followed, steps)
 
 
-def _render_whole(run: Run, view: StepView) -> str:
-    """Render everything, once nothing more will come, or as long as there is no row yet."""
-    steps = find_steps(run, view, with_facts=True)
+def _render_whole(run: Run, view: StepView, steps: RunSteps) -> str:
+    """Render everything, as long as there was no row to change."""
     table = make_table(run, view, steps.page, sum(steps.recovered.values()))
     return render_template("runs/_live.html", run=run, table=table, **facts_of(run, steps))
 
 
-def _render_changes(run: Run, shown: Shown, followed: Any) -> str:
-    """Render the facts, the timeline, and those rows that are new or may have changed."""
-    steps = find_steps(run, shown.view, with_facts=True)
+def _render_changes(run: Run, shown: Shown, followed: Sequence[RunStep], steps: RunSteps) -> str:
+    """Render the facts, the timeline, and those rows that are new or may have changed.
+
+    At the end of the run all of its facts are said again, for the last time.
+    """
     left = max(page_size(run) - shown.n, 0)
     new = find_run_steps_after(run.id, shown.after, shown.view.show, left) if left else []
-    table = make_live_table(run, shown.view, followed, new, shown.n, sum(steps.recovered.values()))
-    context: dict[str, Any] = moving_facts_of(run, steps)
-    return render_template("runs/_live.html", run=run, table=table, after=shown.after, **context)
+    recovered = sum(steps.recovered.values())
+    table = make_live_table(run, shown.view, followed, new, shown.n, recovered)
+    find_facts = moving_facts_of if is_live(run) else facts_of
+    return render_template(
+        "runs/_live.html", run=run, table=table, after=shown.after, **find_facts(run, steps)
+    )

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, NamedTuple, Self
 
 from flask import url_for
+from markupsafe import Markup
 from werkzeug.datastructures import MultiDict
 
 from ..filters import ArgsReader, FilterError
-from ..formats import duration, plural, status_glyph, status_word
+from ..formats import duration, plural
 from ..live import is_live, version_of
 from ..models import Run, StepStatus
 from ..queries.run_steps import RECOVERED, UNFINISHED, RunStep
@@ -73,16 +75,14 @@ class StepRow(NamedTuple):
     position: int
     url: str
     name: str
-    glyph: str
-    word: str
+    status: str
     step_type: str
     recovered: str
     module: str
-    started_at: str
+    started: Markup
     length: str
     line: str
     more: str
-    is_failed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,16 @@ class StepTable:
     tabs: list[Tab]
     live_url: str
     size: int
+
+    @property
+    def statuses(self) -> set[str]:
+        """Return the statuses that the rows have."""
+        return {row.status for row in self.rows}
+
+    @property
+    def places_found(self) -> set[str]:
+        """Return where those of the rows were found that are recovered."""
+        return {row.recovered for row in self.rows if row.recovered}
 
     def turn(self, pages: int) -> str:
         """Return the address of the page so many pages on, or "" when there is none."""
@@ -143,7 +153,8 @@ def make_live_table(
     """Return the table with those rows only that may have changed on a page of n, and new ones."""
     steps = [*followed, *new]
     table = make_table(run, view, steps, recovered)
-    return replace(table, live_url=_live_url(run, view, steps, n + len(new)))
+    live_url = _live_url(run, view, steps, n + len(new)) if is_live(run) else ""
+    return replace(table, live_url=live_url)
 
 
 def make_rows(steps: Iterable[RunStep]) -> list[StepRow]:
@@ -152,24 +163,29 @@ def make_rows(steps: Iterable[RunStep]) -> list[StepRow]:
 
 
 def _row(step: Any) -> StepRow:
-    status, started_at = step.status, step.started_at
-    is_failed = status == StepStatus.FAILED
-    more = step.output_lines - 1 if step.preview and not is_failed else 0
+    more = step.output_lines - 1 if step.preview and step.status != StepStatus.FAILED else 0
     return StepRow(
         step.id,
         step.position,
         step_path(step.id),
         visible_text(step.step_name) or "(no name)",
-        status_glyph(status),
-        status_word(status),
+        step.status,
         visible_text(step.step_type),
         step.recovered,
         visible_text(step.module_name),
-        started_at.isoformat(timespec="milliseconds")[:23] if started_at else "",
-        duration(step.duration_ms) if started_at and step.completed_at else "",
+        _clock(step.started_at) if step.started_at else Markup(""),
+        duration(step.duration_ms) if step.started_at and step.completed_at else "",
         visible_text(step.preview),
         f"(+{plural(more, 'line')})" if more > 0 else "",
-        is_failed,
+    )
+
+
+def _clock(at: datetime) -> Markup:
+    """Return what the filter `clock` does, in a tenth of its time: there are very many rows."""
+    text = at.isoformat(timespec="milliseconds")
+    day, clock = text[:10], text[11:23]
+    return Markup(
+        f'<time class="clock" datetime="{day}T{clock}Z" title="{day} {clock} UTC">{clock}</time>'
     )
 
 

@@ -4,7 +4,8 @@ import re
 from datetime import timedelta
 from typing import Any
 
-from flask import Response, make_response, render_template, request
+from flask import Response, render_template, request
+from werkzeug.datastructures import MultiDict
 
 from ..columns import utc_now
 from ..filters import ArgsReader
@@ -12,12 +13,13 @@ from ..formats import OPEN_STATUSES, last_sign
 from ..masking import named_values
 from ..models import Step, StepStatus
 from ..output_lines import RANGE_LINES
+from ..queries.outputs import read_bytes
 from ..queries.runs import find_neighbour
 from ..queries.same_steps import find_same_steps
 from ..queries.steps import get_step
 from ..rendering import render_page, wants_fragment
 from . import bp
-from .step_outputs import draw_output
+from .step_outputs import draw_output, find_telling, refuse_errors
 
 SHOWN_ARGS = ("first", "last", "line", "q")
 # What ran so much longer, or shorter, than usual is worth a word.
@@ -45,29 +47,30 @@ def show_step(step_id: int) -> Response:
 
 
 @bp.get("/steps/<int:step_id>/progress")
-def show_step_progress(step_id: int) -> Response:
+def show_step_progress(step_id: int) -> str:
     """Draw what has changed of a running step since it had so many bytes and lines shown."""
     reader = ArgsReader(request.args, blank_is_absent=True)
     reader.refuse_unknown(("seen_bytes", "last"))
+    last, seen_bytes = reader.integer("last", 0), reader.integer("seen_bytes", 0)
+    refuse_errors(reader)
     step = get_step(step_id)
-    last = reader.integer("last", 0)
-    has_grown = step.output_bytes != reader.integer("seen_bytes", 0)
+    has_grown = step.output_bytes != seen_bytes
     facts = _facts_of(step)
     context: dict[str, Any] = {"range_lines": RANGE_LINES}
-    if has_grown and not last:
-        context = draw_output(step, ArgsReader(request.args.__class__(), blank_is_absent=True))
-    elif not facts["is_live"]:
-        context |= _comparison_of(step)
-    return make_response(
-        render_template(
-            "steps/_progress.html",
-            **facts,
-            **context,
-            last=last,
-            has_grown=has_grown,
-            oob=True,
-            is_update=True,
-        )
+    if not facts["is_live"]:
+        context |= _comparison_of(step) | {"telling": find_telling(step, read_bytes(step))}
+    draws_output = not last and (has_grown or not facts["is_live"])
+    if draws_output:
+        context |= draw_output(step, ArgsReader(MultiDict(), blank_is_absent=True))
+    return render_template(
+        "steps/_progress.html",
+        **facts,
+        **context,
+        last=last,
+        has_grown=has_grown,
+        draws_output=draws_output,
+        oob=True,
+        is_update=True,
     )
 
 

@@ -6,13 +6,14 @@ from typing import Any, NamedTuple
 
 from flask import Response, render_template, request
 from markupsafe import Markup
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import BadRequest, NotFound
 
 from ..filters import ArgsReader, FilterError
 from ..models import Step
 from ..output_lines import (
     RANGE_LINES,
     Hits,
+    Line,
     LineRange,
     cut_around,
     cut_end,
@@ -42,13 +43,17 @@ class LineAsked(NamedTuple):
 
 
 class DrawnLine(NamedTuple):
-    """A line as markup; a cut one has its end, and how many bytes are left out before it."""
+    """A line as markup; a cut one has its end, and how many bytes are left out before it.
+
+    `hides_hit` tells that what was searched for is among these.
+    """
 
     number: int
     start: Markup
     omitted: int
     end: Markup | str
     classes: str
+    hides_hit: bool
 
 
 @bp.get("/steps/<int:step_id>/lines")
@@ -64,34 +69,47 @@ def list_step_lines(step_id: int) -> str:
 @bp.get("/steps/<int:step_id>/output.txt")
 def show_step_output(step_id: int) -> Response:
     """Send the whole output as plain text, or one `line`; `?download=1` makes a file of it."""
+    reader = ArgsReader(request.args, blank_is_absent=True)
+    reader.refuse_unknown(("download", "line"))
+    number = reader.integer("line", 0)
+    is_download = reader.choice("download", ("1",), "") == "1"
+    refuse_errors(reader)
     step = get_step(step_id)
     response = Response(content_type="text/plain; charset=utf-8")
     name = f"run-{step.run_id}-step-{step.id}"
-    if number := request.args.get("line", type=int):
-        line = read_line(read_bytes(step), number) if number > 0 else None
+    if number:
+        line = read_line(read_bytes(step), number)
         if line is None:
             raise NotFound(f"The output of step {step_id} has no line {str(number)[:60]}.")
         response.data, name = line, f"{name}-line-{number}"
     else:
         response.response, response.content_length = iter_output(step), step.output_bytes
-    kind = "attachment" if request.args.get("download") == "1" else "inline"
+    kind = "attachment" if is_download else "inline"
     response.headers.set("Content-Disposition", kind, filename=f"{name}.txt")
     return response
+
+
+def refuse_errors(reader: ArgsReader) -> None:
+    """Answer 400, saying what is wrong, where no page is there to say it above."""
+    if reader.errors:
+        raise BadRequest("; ".join(map(str, reader.errors)))
 
 
 def draw_output(step: Step, reader: ArgsReader) -> dict[str, Any]:
     """Return what the templates of an output need; what is wrong goes to the reader's errors."""
     asked = _read_asked(reader)
     output = read_bytes(step)
-    hits = find_hits(output, asked.q, asked.marked[0] or 1) if asked.q and output else Hits()
-    lines = _find_range(step, output, asked, asked.marked[0] or hits.line, reader)
+    hits = Hits()
+    if asked.q and output:
+        hits = find_hits(output, asked.q, asked.marked[0] or asked.first or 1)
+    lines = _find_range(step, output, asked, hits.line, reader)
     found = find_hits_in(output, lines, asked.q) if hits.n else frozenset()
     return {
         "lines": lines,
-        "drawn": list(_draw(lines, asked.marked, found, hits.line)),
+        "drawn": list(_draw(lines, asked, found, hits.line)),
         "asked": asked,
         "hits": hits,
-        "telling": _find_telling(step, output),
+        "telling": find_telling(step, output),
         "is_whole": lines.first == 1 and not lines.later,
         "reader": reader,
         "range_lines": RANGE_LINES,
@@ -126,29 +144,32 @@ def _read_marked(reader: ArgsReader) -> tuple[int, int]:
 
 
 def _find_range(
-    step: Step, output: bytes, asked: LineAsked, target: int, reader: ArgsReader
+    step: Step, output: bytes, asked: LineAsked, hit: int, reader: ArgsReader
 ) -> LineRange:
+    """Return the lines asked for; a marked line goes before a range, and that before a hit."""
     total = step.output_lines
-    beyond = max(asked.first, asked.last, target)
-    if output and beyond > total:
-        problem = f"there is no line {beyond}; the output has {total:,}"
-        name = "line" if target == beyond else "first" if asked.first == beyond else "last"
+    numbers = {"line": asked.marked[0], "first": asked.first, "last": asked.last}
+    beyond = [(name, number) for name, number in numbers.items() if number > total]
+    for name, number in beyond:
+        problem = f"there is no line {number}; the output has {total:,}"
         reader.errors.append(FilterError(name, problem))
+    if beyond or (_is_short(output, total) and not asked.first and not asked.last):
         return cut_end(output, total)
-    is_fragment = asked.first or asked.last
-    if total <= RANGE_LINES and not is_fragment:
-        lines = cut_end(output, total)
-        if lines.first == 1:
-            return lines
-    if target:
-        return cut_around(output, total, target)
+    if asked.marked[0]:
+        return cut_around(output, total, asked.marked[0])
     if asked.first:
         return cut_from(output, total, asked.first)
-    return cut_until(output, total, asked.last) if asked.last else cut_end(output, total)
+    if asked.last:
+        return cut_until(output, total, asked.last)
+    return cut_around(output, total, hit) if hit else cut_end(output, total)
+
+
+def _is_short(output: bytes, total: int) -> bool:
+    return total <= RANGE_LINES and cut_end(output, total).first == 1
 
 
 def _draw(
-    lines: LineRange, marked: tuple[int, int], found: frozenset[int], current: int
+    lines: LineRange, asked: LineAsked, found: frozenset[int], current: int
 ) -> Iterator[DrawnLine]:
     texts: list[str] = []
     for line in lines.lines:
@@ -157,15 +178,22 @@ def _draw(
             texts.append(f"\x1b[{line.effect}m{line.end}" if line.effect else line.end)
     rendered = iter(render_texts(texts, lines.carried))
     for line in lines.lines:
-        classes = " marked" if marked[0] <= line.number <= marked[1] else ""
+        is_marked = asked.marked[0] <= line.number <= asked.marked[1]
+        classes = " marked" if is_marked else ""
         if line.number in found:
             classes += " hit current" if line.number == current else " hit"
         start = next(rendered)
         end = next(rendered) if line.omitted else ""
-        yield DrawnLine(line.number, start, line.omitted, end, classes)
+        hides_hit = line.omitted > 0 and line.number in found and not _shows(line, asked.q)
+        yield DrawnLine(line.number, start, line.omitted, end, classes, hides_hit)
 
 
-def _find_telling(step: Step, output: bytes) -> tuple[int, str] | None:
+def _shows(line: Line, text: str) -> bool:
+    shown = (visible_text(line.start), visible_text(line.end))
+    return any(text.casefold() in part.casefold() for part in shown)
+
+
+def find_telling(step: Step, output: bytes) -> tuple[int, str] | None:
     """Return number and text of the last line of a failed step that says something."""
     if step.status != "failed" or not output:
         return None

@@ -8,7 +8,7 @@ from ..filters import NOT, ArgsReader
 from ..queries.workflows import find_workflows
 from . import bp
 
-WORKFLOWS_PER_PAGE = 50
+WORKFLOWS_PER_PAGE = 25
 
 
 @bp.get("/workflows")

@@ -41,7 +41,9 @@ def add_totals(totals: Iterable[Total]) -> Total:
     """Add totals up; one that is only a lower bound makes the sum one."""
     parts = list(totals)
     n = sum(part.n for part in parts)
-    return Total(n) if n <= COUNTED and all(part.is_exact for part in parts) else _bounded(n)
+    if all(part.is_exact for part in parts):
+        return _bounded(n)
+    return Total(min(n, COUNTED), is_exact=False)
 
 
 def _bounded(n: int) -> Total:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, Select, func, select
+from sqlalchemy import ColumnElement, Row, Select, func, or_, select
 
 from ..columns import UtcDateTime
 from ..extensions import db
@@ -14,7 +14,7 @@ from .conditions import unindexed
 from .counts import Total, count_up_to
 
 ENDED_BADLY = (RunStatus.FAILED, RunStatus.CANCELLED)
-# So many of the newest failures are grouped.
+# So many of the newest failures are grouped; and of those without a start, looked at.
 GROUPED = 300
 COLUMNS = (
     Step.id,
@@ -64,15 +64,28 @@ def count_steps_failed_alike(step: Step, period: Period) -> Total:
     return count_up_to(_alike(step, period), exact=False)
 
 
-def find_runs_without_failed_step(period: Period, limit: int) -> Sequence[Row[Any]]:
-    """Return the runs of a period that failed or were cancelled though no step of theirs failed."""
+def find_runs_that_failed_alone(period: Period, limit: int) -> Sequence[Row[Any]]:
+    """Return the runs of a period that failed or were cancelled, but by no step with a start."""
+    unplaced = (
+        select(Step.run_id)
+        .where(Step.started_at.is_(None), unindexed(Step.status) == StepStatus.FAILED)
+        .limit(GROUPED)
+    )
     statement = (
-        select(Run.id, Run.status, Run.error, Run.started_at, Run.workflow_name, Run.target)
+        select(
+            Run.id,
+            Run.status,
+            Run.error,
+            Run.started_at,
+            Run.workflow_name,
+            Run.target,
+            Run.steps_failed,
+        )
         .where(
             Run.started_at >= period.after,
             Run.started_at < period.before,
             unindexed(Run.status).in_(ENDED_BADLY),
-            Run.steps_failed == 0,
+            or_(Run.steps_failed == 0, unindexed(Run.id).in_(unplaced)),
         )
         .order_by(Run.started_at.desc(), Run.id.desc())
         .limit(limit)

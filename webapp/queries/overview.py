@@ -19,11 +19,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
-from ..columns import UtcDateTime
+from ..columns import UtcDateTime, utc_now
 from ..extensions import db
 from ..models import Run, RunStatus, Step, StepStatus
 from ..periods import Period
 from .conditions import unindexed
+from .running import SILENT_AFTER
 
 # Of the longest steps on record so many are looked at for those of a period.
 LONGEST_SEEN = 500
@@ -39,7 +40,8 @@ class SlowStep(NamedTuple):
 
 
 def find_running_runs(limit: int) -> Sequence[Row[Any]]:
-    """Return the runs that say they are running, newest first."""
+    """Return the runs that say they are running, newest first; the silent ones stand last."""
+    is_silent = case((Run.updated_at <= utc_now() - SILENT_AFTER, 1), else_=0)
     statement = (
         select(
             Run.id,
@@ -52,7 +54,7 @@ def find_running_runs(limit: int) -> Sequence[Row[Any]]:
             Run.updated_at,
         )
         .where(Run.status == RunStatus.RUNNING)
-        .order_by(Run.id.desc())
+        .order_by(is_silent, Run.id.desc())
         .limit(limit)
     )
     return db.session.execute(statement).all()

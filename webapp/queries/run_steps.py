@@ -53,10 +53,12 @@ class StepGroup(NamedTuple):
 class StepGroups(NamedTuple):
     """The groups of a run's steps, and what else is learnt of them on the way.
 
-    `recovered` counts by where they were found; `failed_at` is the place of the last that failed.
+    `n` is how many there are beyond the limit too. `recovered` counts by where they were found;
+    `failed_at` is the place of the last that failed.
     """
 
     groups: list[StepGroup]
+    n: int
     recovered: dict[str, int]
     failed_at: int | None
 
@@ -119,6 +121,7 @@ def find_step_groups(run: Run, column: Column, limit: int) -> StepGroups:
             func.min(Step.started_at, type_=UtcDateTime),
             func.max(Step.completed_at, type_=UtcDateTime),
             # Over all groups, also those beyond the limit.
+            func.count().over(),
             func.max(failed_at if StepStatus.FAILED in telling else none_failed).over(),
             *(func.sum(_count(Step.recovered, place)).over() for place in _PLACES_FOUND),
             *(_count(Step.status, status) for status in telling),
@@ -129,9 +132,9 @@ def find_step_groups(run: Run, column: Column, limit: int) -> StepGroups:
         .limit(limit)
     )
     rows = db.session.execute(statement).all()
-    failed, *found = rows[0][4:7] if rows else (None, 0, 0)
+    n, failed, *found = rows[0][4:8] if rows else (0, None, 0, 0)
     recovered = {place.value: int(n) for place, n in zip(_PLACES_FOUND, found, strict=True) if n}
-    return StepGroups([_step_group(row, telling) for row in rows], recovered, failed)
+    return StepGroups([_step_group(row, telling) for row in rows], n, recovered, failed)
 
 
 def _ids(run_id: int, shown: str) -> Any:
@@ -158,6 +161,6 @@ def _count(column: Column, value: str) -> ColumnElement[int]:
 
 def _step_group(row: Row[Any], telling: Sequence[StepStatus]) -> StepGroup:
     name, n, start, end, *_ = row
-    told = zip(telling, row[7:], strict=True)
+    told = zip(telling, row[8:], strict=True)
     status = next((status for status, count in told if count), StepStatus.COMPLETED)
     return StepGroup(name, n, status, start, None if status == StepStatus.RUNNING else end)

@@ -1,0 +1,74 @@
+"""The overview in a real browser: from what failed, from a bar, from a group to what it means."""
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.conftest import PASSWORD
+
+from .chromium import log_in
+from .conftest import MakePage
+
+REFUSED = "exit 7 - connection refused: 127.0.0.1:9200"
+
+
+def panel(page: Page, title: str) -> Locator:
+    """Return one part of the overview."""
+    return page.get_by_role("region", name=title)
+
+
+def test_the_newest_failure_is_one_click_from_its_output(page: Page, server: str) -> None:
+    log_in(page, server, PASSWORD, "/")
+    expect(page).to_have_title("Overview · Stepboard")
+    failures = panel(page, "Failed in the last 24 h")
+    newest = failures.get_by_role("listitem").first
+    expect(newest.locator(".line")).to_have_text(REFUSED)
+    newest.get_by_role("link", name="send-results").click()
+    expect(page).to_have_url(re.compile(r"/steps/\d+$"))
+    expect(page.locator("#output")).to_contain_text("connection refused: 127.0.0.1:9200")
+
+
+def test_a_number_a_group_and_a_bar_lead_to_as_many_rows(page: Page, server: str) -> None:
+    log_in(page, server, PASSWORD, "/")
+    panel(page, "Failed in the last 24 h").get_by_role("link", name="6 steps").click()
+    expect(page.locator("tbody tr")).to_have_count(6)
+
+    page.goto("/")
+    panel(page, "Failing alike").get_by_role("link", name=re.compile("^6")).click()
+    expect(page.locator("tbody tr")).to_have_count(6)
+
+    page.goto("/")
+    bar = panel(page, "Runs per day").locator(".plot a:has(.fill-failed)").last
+    said = bar.locator("title").text_content() or ""
+    bar.click()
+    expect(page).to_have_url(re.compile(r"/runs\?status=failed&started_after=.*T00%3A00%3A00Z"))
+    expect(page.locator("tbody tr")).to_have_count(int(said.split()[0]))
+
+
+def test_the_figures_of_the_bars_are_reached_by_keyboard(page: Page, server: str) -> None:
+    log_in(page, server, PASSWORD, "/")
+    runs = panel(page, "Runs per day")
+    runs.get_by_text("The figures").focus()
+    page.keyboard.press("Enter")
+    numbers = runs.get_by_role("table").get_by_role("link")
+    expect(numbers.first).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(numbers.first).to_be_focused()
+    count = int(numbers.first.inner_text())
+    page.keyboard.press("Enter")
+    expect(page.locator("tbody tr")).to_have_count(count)
+
+
+@pytest.mark.parametrize("width", [320, 390, 1240, 1440])
+def test_nothing_scrolls_sideways_and_the_top_bar_stays_in_line(
+    make_page: MakePage, server: str, width: int
+) -> None:
+    page = make_page(viewport={"width": width, "height": 800})
+    log_in(page, server, PASSWORD, "/")
+    for path in ("/workflows", "/failure-groups", "/"):
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+    boxes = [page.locator(f".topbar {part}").bounding_box() for part in (".brand", "nav", ".menu")]
+    middles = [box["y"] + box["height"] / 2 for box in boxes if box]
+    assert len(middles) == 3 and max(middles) - min(middles) < 4
