@@ -40,11 +40,12 @@ function showChipTimes(root) {
 
 const split = (pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)];
 const valueOf = (control) => (isTime(control) ? utcTime(control) : control.value.trim());
+const isOff = (one) => ["checkbox", "radio"].includes(one.type) && !one.checked;
+const says = (one) => one.name && one.value.trim() && !isOff(one);
 
 function pairsOf() {
-  const controls = [...form.elements].filter((one) => one.name && one.value.trim());
-  const isOff = (one) => ["checkbox", "radio"].includes(one.type) && !one.checked;
-  return [...new Set(controls.filter((one) => !isOff(one)).map((one) => `${one.name}=${valueOf(one)}`))];
+  const controls = [...form.elements].filter(says);
+  return [...new Set(controls.map((one) => `${one.name}=${valueOf(one)}`))];
 }
 
 // What the list shows, and what stood in the controls when it was last asked for.
@@ -150,6 +151,9 @@ function settle() {
   for (const [name, value] of Object.entries(JSON.parse(state().dataset.shown))) show(name, value);
   form.querySelectorAll("[data-adds]").forEach((control) => (control.value = ""));
   settled = pairsOf();
+  for (const pick of form.querySelectorAll("details.pick")) {
+    pick.classList.toggle("used", [...pick.querySelectorAll("input, select")].some(says));
+  }
   kept.forEach(([control, value]) => (control.value = value));
   showChipTimes(list);
   news.replaceChildren();

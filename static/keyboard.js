@@ -8,12 +8,15 @@ function shown(selector) {
   return [...document.querySelectorAll(selector)].filter((element) => element.checkVisibility());
 }
 
-// The link of each row that can be walked; the focus stands on it, so that Enter opens it.
+// The link of each row that can be walked: of its name, or the first one of what is marked as a
+// row. The focus stands on it, so that Enter opens it.
+function linkOf(row) {
+  const link = row.querySelector(".name a[href], a.name[href]");
+  return link ?? (row.matches("[data-row]") ? row.querySelector("a[href]") : null);
+}
+
 function rowLinks() {
-  const rows = shown("main tbody tr, main [data-row]");
-  return rows
-    .map((row) => row.querySelector(".name a[href]") ?? row.querySelector("a[href]"))
-    .filter(Boolean);
+  return shown("main tbody tr, main [data-row]").map(linkOf).filter(Boolean);
 }
 
 function walk(step) {

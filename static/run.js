@@ -33,6 +33,7 @@ async function open(link) {
   link.ariaExpanded = String(Boolean(peek));
   // What matters of a long output is its end.
   for (const lines of peek?.querySelectorAll(".peek-lines") ?? []) lines.scrollTop = lines.scrollHeight;
+  peek?.scrollIntoView({ block: "nearest" });
 }
 
 document.addEventListener("click", (event) => {

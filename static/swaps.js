@@ -27,7 +27,7 @@ function sendAgain({ elt, target, verb, path, formData }, event) {
 
 function makeNotice(text, request) {
   const notice = document.createElement("div");
-  notice.className = "notice";
+  notice.className = "notice trouble";
   notice.role = "alert";
   const button = document.createElement("button");
   button.type = "button";
@@ -40,11 +40,15 @@ function makeNotice(text, request) {
   return notice;
 }
 
-// At the head of what the fragment would have filled; a table is not broken up for it.
+// At the head of what the fragment would have filled, or of the nearest that can be seen; a table
+// is not broken up for it.
 function place(target, notice) {
-  const around = target.closest("table, select, datalist");
+  const isPart = target?.isConnected && target !== document.body;
+  let seen = isPart ? target : document.getElementById("main");
+  while (!seen.checkVisibility()) seen = seen.parentElement;
+  const around = seen.closest("table, select");
   if (around) around.before(notice);
-  else target.prepend(notice);
+  else seen.prepend(notice);
 }
 
 function takeAway(target) {
@@ -54,21 +58,22 @@ function takeAway(target) {
 
 function tell(event) {
   const { target, xhr, requestConfig } = event.detail;
-  const where = target?.isConnected ? target : document.getElementById("main");
+  // Suggestions are no part of what is shown: without them a field is what it was.
+  if (target?.matches("datalist")) return;
   const notice = makeNotice(whatHappened(event.type, xhr), requestConfig);
-  const former = notices.get(where);
+  const former = notices.get(target);
   // What asks by itself, again and again, is not announced each time.
   if (former?.isConnected && former.textContent === notice.textContent) return;
   const hadFocus = former?.contains(document.activeElement);
-  takeAway(where);
-  notices.set(where, notice);
-  place(where, notice);
+  takeAway(target);
+  notices.set(target, notice);
+  place(target, notice);
   if (hadFocus) notice.querySelector("button").focus();
 }
 
 FAILURES.forEach((name) => document.addEventListener(name, tell));
-document.addEventListener("htmx:beforeSwap", (event) => {
-  if (event.detail.shouldSwap) takeAway(event.detail.target);
+document.addEventListener("htmx:afterRequest", (event) => {
+  if (event.detail.successful) takeAway(event.detail.target);
 });
 
 // Whoever turned a page, or took away what they stood on, goes on at what came instead.

@@ -96,7 +96,7 @@ def test_the_steps_are_filtered_by_a_link_with_their_count(
     for value, n in (("all", 6), ("failed", 2), ("recovered", 2), ("completed", 3)):
         assert re.search(rf'id="show-{value}".*<b>{n}</b></a>', page), value
     # Whatever the table shows, the timeline has all steps.
-    assert page.count('class="timeline-row') == 6
+    assert page.count('class="timeline-row"') == 6
 
 
 @pytest.mark.usefixtures("mixed")

@@ -23,6 +23,7 @@ INDEXES = (
     ("ix_runs_duration_ms_id", "runs", ["duration_ms", "id"]),
     ("ix_steps_run_id_id_status_step_type", "steps", ["run_id", "id", "status", "step_type"]),
     ("ix_steps_run_id_position", "steps", ["run_id", "position"]),
+    ("ix_steps_status_started_at_id", "steps", ["status", "started_at", "id"]),
     (
         "ix_steps_started_at_id_status_step_type_workspace",
         "steps",
@@ -34,11 +35,11 @@ INDEXES = (
         ["duration_ms", "id", "status", "step_type", "workspace"],
     ),
 )
-# Those leave the rows out in which the first column is empty.
+# The same, and which rows alone they hold.
 PARTIAL_INDEXES = (
-    ("ix_runs_run_group_id_id", "runs", ["run_group_id", "id"]),
-    ("ix_steps_module_name_id", "steps", ["module_name", "id"]),
-    ("ix_steps_recovered_id", "steps", ["recovered", "id"]),
+    ("ix_runs_run_group_id_id", "runs", ["run_group_id", "id"], "run_group_id != ''"),
+    ("ix_steps_module_name_id", "steps", ["module_name", "id"], "module_name != ''"),
+    ("ix_steps_recovered_id", "steps", ["recovered", "id"], "recovered != ''"),
 )
 RUNS_AT_ONCE = 10_000
 MILLISECOND = timedelta(milliseconds=1)
@@ -66,8 +67,8 @@ def upgrade() -> None:
     op.drop_index("ix_steps_run_id_id", table_name="steps")
     for name, table, columns in INDEXES:
         op.create_index(name, table, columns)
-    for name, table, columns in PARTIAL_INDEXES:
-        where = sa.text(f"{columns[0]} != ''")
+    for name, table, columns, condition in PARTIAL_INDEXES:
+        where = sa.text(condition)
         op.create_index(name, table, columns, sqlite_where=where, postgresql_where=where)
 
 
@@ -97,7 +98,7 @@ def _fill_durations(connection: sa.Connection) -> None:
 
 def downgrade() -> None:
     """Drop what was added."""
-    for name, table, _ in (*PARTIAL_INDEXES, *INDEXES):
+    for name, table, *_ in (*PARTIAL_INDEXES, *INDEXES):
         op.drop_index(name, table_name=table)
     op.create_index("ix_steps_run_id_id", "steps", ["run_id", "id"])
     op.drop_table("step_names")

@@ -58,12 +58,16 @@ def answer(status: int, body: str, content_type: str = "text/plain", **headers: 
 def test_a_failure_is_said_in_its_place_and_tried_again(
     page: Page, fate: Answer, said: str
 ) -> None:
+    # A small window: what is said stands in sight, though the list's head does not.
+    page.set_viewport_size({"width": 390, "height": 400})
     page.evaluate("window.untouched = true")
     first = page.locator("#results tbody .name a").first.inner_text()
     page.route(re.compile(r"/steps\?"), fate)
     page.get_by_role("link", name="Next page").click()
     notice = page.locator("#results").get_by_role("alert")
     expect(notice).to_contain_text(said)
+    expect(notice).to_be_in_viewport()
+    expect(page.locator("#total")).not_to_be_in_viewport()
     expect(notice).to_contain_text("What is shown here is from before.")
     expect(page.locator("#results tbody .name a").first).to_have_text(first)
     expect_address(page, "/steps")

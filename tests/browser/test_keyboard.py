@@ -45,6 +45,18 @@ def test_keys_move_through_the_rows_and_open_one(scripted_page: Page, server: st
     expect(page).to_have_url(f"{server}{address}")
 
 
+def test_keys_move_through_the_failures_of_the_overview(scripted_page: Page, server: str) -> None:
+    page = scripted_page
+    open_list(page, server, "/")
+    links = page.locator(".failures [data-row] a.name")
+    for row in (0, 1):
+        page.keyboard.press("j")
+        expect(links.nth(row)).to_be_focused()
+    address = links.nth(1).get_attribute("href")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{server}{address}")
+
+
 def test_keys_turn_the_pages_of_a_list_and_go_on_in_it(scripted_page: Page, server: str) -> None:
     page = scripted_page
     open_list(page, server)

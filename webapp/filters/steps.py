@@ -6,7 +6,7 @@ from typing import Any, Self
 from werkzeug.datastructures import MultiDict
 
 from ..models import StepStatus, StepType
-from .lists import TimedFilters
+from .lists import PAGING, TimedFilters
 from .reader import ArgsReader
 
 # Osmedeus's own word for a step that ended well.
@@ -70,12 +70,13 @@ class StepFilters(TimedFilters):
     @property
     def is_documented(self) -> bool:
         """Tell whether only workspace, status and type filter, of which counts are kept."""
-        return self == replace(
-            type(self)(),
-            workspace=self.workspace,
-            status=self.status,
-            step_type=self.step_type,
-            sort=self.sort,
-            offset=self.offset,
-            limit=self.limit,
-        )
+        return self._has_only("workspace", "status", "step_type")
+
+    @property
+    def only_times(self) -> bool:
+        """Tell whether only a range of time and the status filter."""
+        return self._has_only("status", "started", "started_after", "started_before")
+
+    def _has_only(self, *names: str) -> bool:
+        kept = {name: getattr(self, name) for name in (*names, *PAGING)}
+        return self == type(self)(**kept)

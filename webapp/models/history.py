@@ -11,10 +11,9 @@ from .base import Base
 from .enums import StepStatus
 
 
-def _where(column: str) -> dict[str, Any]:
-    """Return what makes an index leave the rows out in which a column is empty."""
-    condition = text(f"{column} != ''")
-    return {"sqlite_where": condition, "postgresql_where": condition}
+def _where(condition: str) -> dict[str, Any]:
+    """Return what makes an index hold only the rows of a condition."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
 class Source(Base):
@@ -52,7 +51,7 @@ class Run(Base):
         Index(None, "target", "id"),
         Index(None, "started_at", "id", "status"),
         Index(None, "duration_ms", "id"),
-        Index(None, "run_group_id", "id", **_where("run_group_id")),
+        Index(None, "run_group_id", "id", **_where("run_group_id != ''")),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
@@ -111,9 +110,10 @@ class Step(Base):
         Index(None, "step_name", "id", "status", "step_type"),
         Index(None, "started_at", "id", "status", "step_type", "workspace"),
         Index(None, "duration_ms", "id", "status", "step_type", "workspace"),
+        Index(None, "status", "started_at", "id"),
         # Of most steps these are empty.
-        Index(None, "module_name", "id", **_where("module_name")),
-        Index(None, "recovered", "id", **_where("recovered")),
+        Index(None, "module_name", "id", **_where("module_name != ''")),
+        Index(None, "recovered", "id", **_where("recovered != ''")),
         # To walk ids and filter without touching the rows, which are wide.
         Index(None, "id", "status", "step_type", "workspace"),
     )

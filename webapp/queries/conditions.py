@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, and_
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.visitors import InternalTraversal
 
 from ..filters import part_negated
 
@@ -21,6 +22,8 @@ class unindexed(ColumnElement[Any]):  # noqa: N801 - it reads as a SQL function
     """
 
     inherit_cache = True
+    # What its statements are cached by; without it each would be compiled for every request.
+    _traverse_internals = [("column", InternalTraversal.dp_clauseelement)]
 
     def __init__(self, column: Column) -> None:
         """Wrap a column."""

@@ -11,7 +11,6 @@ from ..columns import UtcDateTime
 from ..extensions import db
 from ..models import Run, Step, StepStatus
 from ..periods import Period, cut
-from .conditions import unindexed
 from .counts import COUNTED, Total
 
 T = TypeVar("T")
@@ -90,7 +89,7 @@ def _failed_steps_of(number: int) -> Select[tuple[int, int]]:
         .where(
             Step.started_at >= bindparam(f"after_{number}", type_=UtcDateTime),
             Step.started_at < bindparam(f"before_{number}", type_=UtcDateTime),
-            unindexed(Step.status) == StepStatus.FAILED,
+            Step.status == StepStatus.FAILED,
         )
         .limit(COUNTED + 1)
         .subquery()

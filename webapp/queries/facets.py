@@ -41,6 +41,9 @@ class StepFacets:
         """Count for these filters; `found` is what `look_up` told of them, if it was asked."""
         found = found or look_up(filters)
         overall = Total(count_by_kept_counts(StepFilters()))
+        by_status = _count_statuses(filters, found) if filters.only_times else None
+        if by_status and _add(by_status.values()).n >= COUNTED:
+            return cls._of_many(filters, overall, by_status)
         cells = _count_cells(replace(filters, status=(), step_type=()), found)
         if cells is None:
             return cls(count_steps(filters, found=found), overall, None, None, None)
@@ -52,6 +55,12 @@ class StepFacets:
             by_status={s: Total(_sum(cells, (s,), types)) for s in StepStatus},
             by_type={t: Total(_sum(cells, statuses, (t,))) for t in StepType},
         )
+
+    @classmethod
+    def _of_many(cls, filters: StepFilters, overall: Total, by_status: dict[str, Total]) -> Self:
+        """Tell of a range of time with many steps; their types are not counted."""
+        shown = [n for status, n in by_status.items() if _is_chosen(status, filters.status)]
+        return cls(_add(shown), overall, _add(by_status.values()), by_status, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +107,18 @@ def _count_cells_of_rows(filters: StepFilters, found: Lookups) -> Cells | None:
     )
     cells = {(status, kind): n for status, kind, n in db.session.execute(statement)}
     return cells if sum(cells.values()) <= COUNTED else None
+
+
+def _count_statuses(filters: StepFilters, found: Lookups) -> dict[str, Total]:
+    """Count the steps of a range of time at each status; there is an index of both."""
+    parts = []
+    for status in StepStatus:
+        plan = plan_steps(replace(filters, status=(status,)), found, is_count=True)
+        inner = select(Step.id).where(*plan.conditions).limit(COUNTED + 1).subquery()
+        n = select(func.count()).select_from(inner).scalar_subquery()
+        parts.append(select(literal(status.value), n))
+    found_counts = db.session.execute(union_all(*parts))
+    return {status: Total(min(n, COUNTED), n <= COUNTED) for status, n in found_counts}
 
 
 def _count_runs_by_status(filters: RunFilters) -> dict[str, Total]:

@@ -68,7 +68,7 @@ def find_runs_that_failed_alone(period: Period, limit: int) -> Sequence[Row[Any]
     """Return the runs of a period that failed or were cancelled, but by no step with a start."""
     unplaced = (
         select(Step.run_id)
-        .where(Step.started_at.is_(None), unindexed(Step.status) == StepStatus.FAILED)
+        .where(Step.started_at.is_(None), Step.status == StepStatus.FAILED)
         .limit(GROUPED)
     )
     statement = (
@@ -128,7 +128,7 @@ def _failed_in(period: Period) -> list[ColumnElement[bool]]:
     return [
         Step.started_at >= period.after,
         Step.started_at < period.before,
-        unindexed(Step.status) == StepStatus.FAILED,
+        Step.status == StepStatus.FAILED,
     ]
 
 

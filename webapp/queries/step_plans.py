@@ -99,7 +99,10 @@ def _conditions(
 
     conditions = [*_run_conditions(filters, found, way(Step.run_id))]
     for column in (Step.workspace, Step.status, Step.step_type):
-        if values := getattr(filters, column.key):
+        if column is Step.status and walked is Step.started_at and _is_one(filters.status):
+            # There is an index of both.
+            conditions.append(any_of(column, filters.status))
+        elif values := getattr(filters, column.key):
             is_exact = column is Step.workspace
             conditions.append((any_of if is_exact else chosen)(way(column), values))
     if len(found.names) > LISTED_NAMES:
@@ -194,10 +197,16 @@ def _alone(filters: StepFilters) -> Iterable[tuple[Column, StepFilters, int]]:
     if filters.recovered == "yes":
         yield Step.recovered, replace(none, recovered="yes"), RARE
     if filters.has_times:
-        yield Step.started_at, none, COUNTED
+        status = filters.status if _is_one(filters.status) else ()
+        yield Step.started_at, replace(none, status=status, started="1h"), COUNTED
     if filters.has_durations:
         least, most = filters.min_duration_ms, filters.max_duration_ms
         yield Step.duration_ms, replace(none, min_duration_ms=least, max_duration_ms=most), COUNTED
+
+
+def _is_one(values: tuple[str, ...]) -> bool:
+    """Tell whether one value is asked for, and no other is excluded."""
+    return len(values) == 1 and not part_negated(values)[1]
 
 
 def _only(found: Lookups, column: Column) -> Lookups:
@@ -231,8 +240,7 @@ def _measure_counted(filters: StepFilters) -> dict[Column, int]:
     sizes: dict[Column, int] = {}
     for column in (Step.workspace, Step.status, Step.step_type):
         values = getattr(filters, column.key)
-        is_plain = column is Step.workspace or not part_negated(values)[1]
-        if len(values) == 1 and is_plain:
+        if len(values) == 1 and (column is Step.workspace or _is_one(values)):
             alone = replace(StepFilters(), **{column.key: values})
             n = count_by_kept_counts(alone)
             if n <= RARE:
