@@ -8,7 +8,7 @@ from webapp.models import StepStatus
 from webapp.queries import facets, step_plans
 from webapp.queries.facets import StepFacets
 
-from .data import make_run, make_step, write
+from .data import START, make_run, make_step, write
 
 
 @pytest.fixture
@@ -58,6 +58,21 @@ def test_a_name_with_many_steps_is_counted_no_further_than_needed(
     assert (str(found.total), found.all_statuses and found.all_statuses.n) == ("0", 0)
     found = facets_of(app, run_id=(2,))
     assert (str(found.total), found.by_status) == ("16", None)
+
+
+@pytest.mark.usefixtures("rows")
+def test_a_long_range_of_time_is_counted_by_status_and_all_steps_still_exactly(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (facets, step_plans):
+        monkeypatch.setattr(module, "COUNTED", 10)
+    found = facets_of(app, started_after=START)
+    assert (str(found.total), found.by_type) == ("10+", None)
+    assert found.by_status
+    assert str(found.by_status["failed"]) == "1"
+    found = facets_of(app, started_after=START, status=("failed",))
+    assert (str(found.total), str(found.all_statuses)) == ("1", "10+")
+    assert str(facets_of(app, sort="-started_at").total) == "30"
 
 
 @pytest.mark.usefixtures("rows")

@@ -75,7 +75,8 @@ class StepFilters(TimedFilters):
     @property
     def only_times(self) -> bool:
         """Tell whether only a range of time and the status filter."""
-        return self._has_only("status", "started", "started_after", "started_before")
+        names = ("status", "started", "started_after", "started_before")
+        return self.has_times and self._has_only(*names)
 
     def _has_only(self, *names: str) -> bool:
         kept = {name: getattr(self, name) for name in (*names, *PAGING)}
