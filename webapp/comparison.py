@@ -94,8 +94,14 @@ def tell_difference(here: float, there: float, than: str = "") -> str:
         return "about the same"
     if ms < 0:
         return f"{duration(-ms)} shorter{than}"
-    times = f", {here / there:.1f} times as long" if there and here / there >= MUCH else ""
-    return f"{duration(ms)} longer{than}{times}"
+    return f"{duration(ms)} longer{than}{_tell_times(here / there if there else 0)}"
+
+
+def _tell_times(times: float) -> str:
+    # Beyond, there was next to nothing to multiply.
+    if not MUCH <= times < 100:
+        return ""
+    return f", {times:.{1 if times < 10 else 0}f} times as long"
 
 
 def find_idle_times(

@@ -45,19 +45,25 @@ def fill() -> Callable[[Flask], None]:
 
 
 @pytest.fixture(scope="module")
-def server(
+def served_app(
     sqlite_template: Path,
     tmp_path_factory: pytest.TempPathFactory,
     fill: Callable[[Flask], None],
-) -> Iterator[str]:
-    """Serve a database with rows; yield the base URL."""
+) -> Flask:
+    """Return an application over the database that the server serves, to write to meanwhile."""
     path = tmp_path_factory.mktemp("browser") / "stepboard.sqlite"
     shutil.copy(sqlite_template, path)
     app = make_app(f"sqlite:///{path}")
     fill(app)
     with app.app_context():
         db.engine.dispose()
-    with running_server(f"sqlite:///{path}") as base_url:
+    return app
+
+
+@pytest.fixture(scope="module")
+def server(served_app: Flask) -> Iterator[str]:
+    """Serve a database with rows; yield the base URL."""
+    with running_server(served_app.config["SQLALCHEMY_DATABASE_URI"]) as base_url:
         yield base_url
 
 

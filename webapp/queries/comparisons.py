@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, case, func, select
+from sqlalchemy import Row, and_, case, func, select
 
 from ..columns import UtcDateTime
 from ..extensions import db
 from ..models import Run, RunStatus, Step, StepStatus
-from .conditions import Column
+from .conditions import Column, unindexed
 
 # What a list of the runs of one workflow shows.
 RUN_COLUMNS: tuple[Column, ...] = (
@@ -75,14 +75,18 @@ def find_run_to_compare(run: Run) -> int | None:
 
 def find_compared_steps(run_id: int, limit: int) -> Sequence[Row[Any]]:
     """Return what a comparison needs of the steps of a run, in their places."""
-    has_times = Step.started_at.is_not(None) & Step.completed_at.is_not(None)
+    has_run = and_(
+        Step.started_at.is_not(None),
+        Step.completed_at.is_not(None),
+        unindexed(Step.status) != StepStatus.SKIPPED,
+    )
     statement = (
         select(
             Step.id,
             Step.module_name,
             Step.step_name,
             Step.status,
-            case((has_times, Step.duration_ms)).label("duration_ms"),
+            case((has_run, Step.duration_ms)).label("duration_ms"),
             Step.started_at,
             Step.completed_at,
         )
