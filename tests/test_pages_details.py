@@ -308,3 +308,22 @@ def test_values_can_be_secret_whatever_their_name() -> None:
         ("none", False),
         ("password", False),
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "is_secret"),
+    [
+        ("Authorization: Bearer c2VjcmV0c2VjcmV0c2VjcmV0", True),
+        ("-----BEGIN RSA PRIVATE KEY-----\nMIIE", True),
+        ("AKIA" + "Q" * 16, True),
+        ("ghp_" + "a1" * 18, True),
+        ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.x", True),
+        ("Basic authentication is off", False),
+        ("the bearer of this", False),
+        ("AKIARA is a place", False),
+    ],
+)
+def test_what_services_give_out_as_keys_is_secret_whatever_its_name(
+    value: str, is_secret: bool
+) -> None:
+    assert named_values({"header": value})[0].is_secret == is_secret

@@ -12,7 +12,13 @@ _SECRET_WORDS = frozenset(
     + ("keys", "pass", "passphrase", "pat", "pwd")
 )
 _SECRET_PARTS = ("password", "passwd", "secret", "token", "apikey", "credential")
-_URL_WITH_PASSWORD = re.compile(r"://[^/\s:@]{0,200}:[^/\s@]{1,200}@")
+# A URL with a password, and what well-known services give out as keys.
+_SECRET_VALUE = re.compile(
+    r"://[^/\s:@]{0,200}:[^/\s@]{1,200}@"
+    r"|-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----"
+    r"|\b(?:AKIA[0-9A-Z]{16}|gh[pousr]_\w{30}|xox[abprs]-[\w-]{10}|eyJ[\w-]{10,2000}\.eyJ)"
+    r"|\b(?:Bearer|Basic) [\w+/=.~-]{16}"
+)
 
 
 class NamedValue(NamedTuple):
@@ -50,7 +56,7 @@ def _text(value: Any) -> str:
 
 def _holds_secret(value: Any) -> bool:
     if isinstance(value, str):
-        return _URL_WITH_PASSWORD.search(value) is not None
+        return _SECRET_VALUE.search(value) is not None
     if isinstance(value, dict):
         return any(is_secret_name(name) or _holds_secret(one) for name, one in value.items())
     return isinstance(value, list) and any(map(_holds_secret, value))
