@@ -25,14 +25,14 @@ INDEXES = (
     ("ix_steps_run_id_position", "steps", ["run_id", "position"]),
     ("ix_steps_status_started_at_id", "steps", ["status", "started_at", "id"]),
     (
-        "ix_steps_started_at_id_status_step_type_workspace",
+        "ix_steps_started_at_id_status_step_type",
         "steps",
-        ["started_at", "id", "status", "step_type", "workspace"],
+        ["started_at", "id", "status", "step_type"],
     ),
     (
-        "ix_steps_duration_ms_id_status_step_type_workspace",
+        "ix_steps_duration_ms_id_status_step_type",
         "steps",
-        ["duration_ms", "id", "status", "step_type", "workspace"],
+        ["duration_ms", "id", "status", "step_type"],
     ),
 )
 # The same, and which rows alone they hold.

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, sele
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ..models import Artifact, Base, Counter, Run, Step, table_of
+from .bulk import insert_rows
 from .records import ArtifactRecord, RunRecord, StepRecord, Tally, WriterSummary
 from .step_counts import StepCountDeltas
 from .step_names import StepNames
@@ -192,7 +193,7 @@ class Writer:
     ) -> None:
         table = table_of(Step)
         if added:
-            connection.execute(insert(table), added)
+            insert_rows(connection, table, added)
             _set_last_step_id(connection, added[-1]["id"])
         if changed:
             statement = update(table).where(table.c.id == bindparam("of_step"))

@@ -108,8 +108,8 @@ class Step(Base):
         Index(None, "status", "id"),
         Index(None, "step_type", "id"),
         Index(None, "step_name", "id", "status", "step_type"),
-        Index(None, "started_at", "id", "status", "step_type", "workspace"),
-        Index(None, "duration_ms", "id", "status", "step_type", "workspace"),
+        Index(None, "started_at", "id", "status", "step_type"),
+        Index(None, "duration_ms", "id", "status", "step_type"),
         Index(None, "status", "started_at", "id"),
         # Of most steps these are empty.
         Index(None, "module_name", "id", **_where("module_name != ''")),
