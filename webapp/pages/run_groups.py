@@ -11,7 +11,7 @@ from . import bp
 RUNS_PER_PAGE = 100
 
 
-@bp.get("/run-groups/<string:run_group_id>")
+@bp.get("/run-groups/<path:run_group_id>")
 def show_run_group(run_group_id: str) -> str:
     """Show the totals of a group and one page of its runs."""
     reader = ArgsReader(request.args, blank_is_absent=True)
