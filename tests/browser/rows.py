@@ -1,4 +1,4 @@
-"""Rows that look like those of a busy install, for browser tests and pictures."""
+"""The real base, and rows that look like a busy install, for browser tests and pictures."""
 
 import itertools
 import random
@@ -8,6 +8,7 @@ from flask import Flask
 
 from tests.data import make_run, make_step, write
 from webapp.columns import utc_now
+from webapp.ingest.demo import import_demo
 from webapp.ingest.records import RunRecord, StepRecord
 from webapp.models import Recovered, RunStatus, StepStatus
 
@@ -26,6 +27,12 @@ STEPS = (
     ("resolve-and-filter-wildcards-of-all-found-hosts", "foreach", "true"),
     ("send-results", "bash", "connection refused: 127.0.0.1:9200\n"),
 )
+
+
+def import_sample(app: Flask) -> None:
+    """Import the real base, moved into the last days."""
+    with app.app_context():
+        import_demo(lambda *_: None)
 
 
 def write_rows(app: Flask) -> None:

@@ -10,11 +10,11 @@ from playwright.sync_api import Browser, Page, StorageState
 
 from tests.conftest import PASSWORD, make_app
 from tests.server import PROJECT, running_server
-from webapp.ingest.demo import import_demo
 
 from .chromium import log_in
 from .conftest import TIMEOUT_MS
 from .every_page import FRESH, NO_PAGES, PAGES, SIGNED_IN, SIGNED_OUT
+from .rows import import_sample
 
 AXE = (PROJECT / "node_modules" / "axe-core" / "axe.min.js").read_text()
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -27,13 +27,8 @@ RUN = """async ([inside, options]) => {
 
 @pytest.fixture(scope="module")
 def fill() -> Callable[[Flask], None]:
-    """Return what imports the demo."""
-
-    def import_it(app: Flask) -> None:
-        with app.app_context():
-            import_demo(lambda *_: None)
-
-    return import_it
+    """Return what imports the real base."""
+    return import_sample
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,10 @@ from flask import Flask
 from playwright.sync_api import Page, expect
 
 from tests.conftest import PASSWORD
-from webapp.ingest.demo import import_demo
 
 from .chromium import log_in
 from .conftest import MakePage
+from .rows import import_sample
 
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 NEW_PASSWORD = "a password of eve's own"
@@ -22,13 +22,8 @@ NEW_PASSWORD = "a password of eve's own"
 
 @pytest.fixture(scope="module")
 def fill() -> Callable[[Flask], None]:
-    """Return what imports the demo."""
-
-    def import_it(app: Flask) -> None:
-        with app.app_context():
-            import_demo(lambda *_: None)
-
-    return import_it
+    """Return what imports the real base."""
+    return import_sample
 
 
 def ask(server: str, token: str) -> int:

@@ -13,11 +13,11 @@ from playwright.sync_api import Locator, Page, expect
 from tests.conftest import PASSWORD
 from tests.data import make_run, make_source, make_step, write
 from webapp.columns import utc_now
-from webapp.ingest.demo import import_demo
 from webapp.models import RunStatus, StepStatus
 
 from .chromium import log_in
 from .conftest import MakePage
+from .rows import import_sample
 
 NOW = utc_now()
 RUNNING, LAST_WEEK, TODAY = 901, 902, 903
@@ -30,8 +30,7 @@ def fill() -> Callable[[Flask], None]:
     """Import the real base; add a run that goes on, and one that is slower than last week's."""
 
     def fill_it(app: Flask) -> None:
-        with app.app_context():
-            import_demo(lambda *_: None)
+        import_sample(app)
         source_ids.append(make_source(app, "jobs"))
         go_on(app, RunStatus.RUNNING, second=StepStatus.RUNNING)
         write_weekly(app)
@@ -113,6 +112,14 @@ class Clicks:
 
 def region(page: Page, name: str) -> Locator:
     return page.get_by_role("region", name=name)
+
+
+def make(page: Page, click: Clicks, what: str, name: str, button: str) -> None:
+    """Make something that has a name, from the user's menu on: three clicks."""
+    click(page.locator("header summary"))
+    click(page.locator("header").get_by_role("link", name=what))
+    page.get_by_role("main").get_by_label("Name", exact=True).fill(name)
+    click(page.get_by_role("button", name=button))
 
 
 def test_what_failed_last_night_and_why(page: Page, make_page: MakePage, server: str) -> None:
@@ -201,10 +208,7 @@ def test_a_script_gets_exactly_the_view(scripted_page: Page, server: str) -> Non
     """Make a token, filter a list, take its curl line: it prints the rows of the view."""
     page, click = scripted_page, Clicks()
     log_in(page, server, PASSWORD, "/")
-    click(page.locator("header summary"))
-    click(page.locator("header").get_by_role("link", name="Tokens"))
-    page.get_by_role("main").get_by_label("Name", exact=True).fill("report")
-    click(page.get_by_role("button", name="Make the token"))
+    make(page, click, "Tokens", "report", "Make the token")
     token = region(page, "Made the token report").locator("code").first.inner_text()
     click(page.get_by_role("navigation", name="Main").get_by_role("link", name="Steps"))
     click(page.locator("#results").get_by_role("link", name=re.compile("^failed")).first)
@@ -227,10 +231,7 @@ def test_an_administrator_adds_a_user_and_imports_again(scripted_page: Page, ser
     """Three clicks each, beside typing a name."""
     page, click = scripted_page, Clicks()
     log_in(page, server, PASSWORD, "/")
-    click(page.locator("header summary"))
-    click(page.locator("header").get_by_role("link", name="Users"))
-    page.get_by_role("main").get_by_label("Name", exact=True).fill("grace")
-    click(page.get_by_role("button", name="Add the user"))
+    make(page, click, "Users", "grace", "Add the user")
     expect(region(page, "The password of grace").locator("code")).not_to_be_empty()
     assert click.n == 3
 

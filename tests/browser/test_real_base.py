@@ -8,20 +8,15 @@ from flask import Flask
 from playwright.sync_api import Dialog, Page, expect
 
 from tests.conftest import PASSWORD
-from webapp.ingest.demo import import_demo
 
 from .chromium import log_in
+from .rows import import_sample
 
 
 @pytest.fixture(scope="module")
 def fill() -> Callable[[Flask], None]:
     """Return what imports the real base."""
-
-    def import_it(app: Flask) -> None:
-        with app.app_context():
-            import_demo(lambda *_: None)
-
-    return import_it
+    return import_sample
 
 
 def total(page: Page) -> str:
