@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from webapp.database import is_compared
 from webapp.extensions import db
 
 
@@ -12,9 +13,13 @@ def run_migrations() -> None:
             connection=connection,
             target_metadata=db.metadata,
             render_as_batch=True,
+            include_object=is_compared,
             transactional_ddl=True,
             transaction_per_migration=False,
         )
+        if connection.dialect.name == "postgresql":
+            # An index of a large table takes longer than any query of a page may.
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
         with context.begin_transaction():
             context.run_migrations()
         connection.commit()

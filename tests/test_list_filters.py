@@ -230,7 +230,7 @@ def test_a_run_is_told_against_what_is_usual(
     took = {"status": RunStatus.FAILED, "completed_at": START + timedelta(seconds=seconds)}
     write(app, [*runs, make_run("last", **took)])
     page = signed_in.get("/runs?status=failed").text
-    assert "usual 10.0 s" in page
+    assert '<span class="word">usual </span>10.0 s</td>' in page
     assert ("slower than</span>" in page) is is_slow
 
 

@@ -11,12 +11,14 @@ from alembic.runtime.migration import MigrationContext
 from flask import Flask
 from flask_migrate import downgrade, upgrade
 from sqlalchemy import MetaData, Table, create_engine, insert, inspect, select, text
+from sqlalchemy.engine.reflection import Inspector
 
 from webapp.columns import UtcDateTime
 from webapp.database import (
     DatabaseVersionError,
     check_version,
     find_versions,
+    is_compared,
     prepare_database,
     upgrade_database,
 )
@@ -26,6 +28,7 @@ from webapp.models import Run, StepName, Token, User
 from webapp.queries.steps import LIST_COLUMNS, find_steps
 
 from .conftest import make_app
+from .statements import collected_statements
 
 START = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 
@@ -52,8 +55,41 @@ def test_the_migrations_make_exactly_the_models(empty_app: Flask) -> None:
     with empty_app.app_context():
         upgrade_database()
         with db.engine.connect() as connection:
-            context = MigrationContext.configure(connection, opts={"compare_type": True})
+            options = {"compare_type": True, "include_object": is_compared}
+            context = MigrationContext.configure(connection, opts=options)
             assert compare_metadata(context, db.metadata) == []
+            assert _index_names(inspect(connection)) == {
+                index.name for table in db.metadata.tables.values() for index in table.indexes
+            }
+
+
+def _index_names(inspector: Inspector) -> set[str | None]:
+    tables = [name for name in inspector.get_table_names() if name in db.metadata.tables]
+    indexes = [index for name in tables for index in inspector.get_indexes(name)]
+    return {index["name"] for index in indexes if not index.get("duplicates_constraint")}
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_the_order_by_start_is_that_of_an_index(app: Flask) -> None:
+    """As on SQLite, what never began stands before all that did."""
+    with app.app_context():
+        db.session.execute(text("SET enable_seqscan = off"))
+        db.session.execute(text("SET enable_sort = off"))
+        for order in ("DESC NULLS LAST, id DESC", "ASC NULLS FIRST, id"):
+            query = f"EXPLAIN SELECT id FROM steps ORDER BY started_at {order} LIMIT 20"
+            plan = "\n".join(db.session.scalars(text(query)))
+            assert "ix_steps_started_at" in plan and "Sort" not in plan, plan
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_no_query_timeout_ends_a_migration(app: Flask) -> None:
+    with app.app_context():
+        downgrade(revision="0001")
+        with collected_statements(app) as statements:
+            upgrade()
+        ended = statements.index("SET LOCAL statement_timeout = 0")
+        assert any("INSERT INTO step_names" in later for later in statements[ended:])
+        assert db.session.scalar(text("SHOW statement_timeout")) == "15s"
 
 
 def test_the_migrations_can_be_undone(empty_app: Flask) -> None:

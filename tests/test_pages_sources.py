@@ -115,8 +115,8 @@ def test_a_base_is_shown_with_what_it_holds(signed_in: FlaskClient, base: Path) 
     page = cards(signed_in)
     assert f">{base / 'base' / 'database-osm.sqlite'}<" in page
     assert f">{base / 'workspaces-osmedeus'}<" in page
-    assert "<dt>Runs</dt><dd>33</dd>" in page
-    assert "<dt>Steps</dt><dd>175</dd>" in page
+    assert "<dt>runs</dt><dd>33</dd>" in page
+    assert "<dt>steps</dt><dd>175</dd>" in page
     assert "175, all new" in page
 
 
@@ -126,7 +126,7 @@ def test_each_base_counts_its_own(app: Flask, signed_in: FlaskClient) -> None:
         runs = [make_run(f"{name}{i}") for i in range(n)]
         ids = write(app, runs, source_id=source_id)
         write(app, [], [make_step(ids[f"{name}0"], i) for i in range(3 * n)], source_id=source_id)
-    counts = re.findall(r"<dt>(?:Runs|Steps)</dt><dd>(\d+)</dd>", cards(signed_in))
+    counts = re.findall(r"<dt>(?:runs|steps)</dt><dd>(\d+)</dd>", cards(signed_in))
     assert counts == ["2", "6", "1", "3"]
 
 

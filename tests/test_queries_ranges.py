@@ -64,7 +64,7 @@ def _step(n: int, chance: random.Random) -> StepRecord:
 
 
 def lets_through(filters: StepFilters, step: StepRecord, run: RunRecord) -> bool:
-    began, until = filters.started_range(utc_now())
+    began, until = filters.started_range()
     least, most = filters.min_duration_ms, filters.max_duration_ms
     return (
         _is_chosen(filters.status, step.status)
@@ -166,6 +166,22 @@ def test_a_total_that_would_be_dear_is_a_lower_bound_until_asked_for(
     with app.app_context():
         assert str(count_steps(filters)) == "50+"
         assert count_steps(filters, exact=True).n == len(expected_ids(rows, filters))
+
+
+def test_a_count_looks_at_so_many_rows_and_says_so(
+    app: Flask, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(step_plans, "COUNTED", 0)
+    monkeypatch.setattr(step_plans, "RARE", 0)
+    monkeypatch.setattr("webapp.queries.steps.WALKED", 60)
+    with app.app_context():
+        for values in FILTERS[1:]:
+            filters, n = StepFilters(**values), len(expected_ids(rows, StepFilters(**values)))
+            total = count_steps(filters)
+            assert total.n == n if total.is_exact else total.n <= n, filters
+            assert count_steps(filters, exact=True).n == n, filters
+        few = count_steps(StepFilters(min_duration_ms=500, workflow_name=("!nightly",)))
+        assert not few.is_exact and 0 < few.n < 60
 
 
 @pytest.mark.parametrize("few", [0, 10_000])

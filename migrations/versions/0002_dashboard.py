@@ -51,10 +51,11 @@ def upgrade() -> None:
     op.add_column(
         "sources", sa.Column("import_error", sa.Text(), nullable=False, server_default="")
     )
-    # Whoever could sign in before could do everything.
     op.add_column(
-        "users", sa.Column("role", sa.String(length=20), nullable=False, server_default="admin")
+        "users", sa.Column("role", sa.String(length=20), nullable=False, server_default="viewer")
     )
+    # Whoever could sign in before could do everything.
+    op.execute("UPDATE users SET role = 'admin'")
     op.add_column("tokens", sa.Column("last_used_at", UtcDateTime(), nullable=True))
     op.add_column("runs", sa.Column("duration_ms", sa.BigInteger(), nullable=True))
     op.create_table(
@@ -66,7 +67,10 @@ def upgrade() -> None:
     _fill_durations(op.get_bind())
     op.drop_index("ix_steps_run_id_id", table_name="steps")
     for name, table, columns in INDEXES:
-        op.create_index(name, table, columns)
+        # Where SQLite has what is empty.
+        first = "duration_ms" if name == "ix_runs_duration_ms_id" else "started_at"
+        operators = {first: "NULLS FIRST"} if first in columns else {}
+        op.create_index(name, table, columns, postgresql_ops=operators)
     for name, table, columns, condition in PARTIAL_INDEXES:
         where = sa.text(condition)
         op.create_index(name, table, columns, sqlite_where=where, postgresql_where=where)
@@ -97,7 +101,7 @@ def _fill_durations(connection: sa.Connection) -> None:
 
 
 def downgrade() -> None:
-    """Drop what was added."""
+    """Drop what was added; roles are lost: whoever may sign in may do everything again."""
     for name, table, *_ in (*PARTIAL_INDEXES, *INDEXES):
         op.drop_index(name, table_name=table)
     op.create_index("ix_steps_run_id_id", "steps", ["run_id", "id"])

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from werkzeug.datastructures import MultiDict
 
+from ..columns import utc_now
 from .reader import DEFAULT_LIMIT, ArgsReader, FilterError
 from .values import time_text
 
@@ -42,7 +43,7 @@ class ListFilters:
     @classmethod
     def names(cls) -> tuple[str, ...]:
         """Return the parameter names, in the order of the query string."""
-        names = [one.name for one in fields(cls) if one.name not in ("default_sort", "errors")]
+        names = [one.name for one in fields(cls) if one.compare]
         return (
             *(name for name in names if name not in RANGES and name not in PAGING),
             *(name for name in RANGES if name in names),
@@ -111,6 +112,8 @@ class TimedFilters(ListFilters):
     started_before: datetime | None = None
     min_duration_ms: int | None = None
     max_duration_ms: int | None = None
+    # All that is asked for one view goes by one clock.
+    asked_at: datetime = field(default_factory=utc_now, compare=False)
 
     @staticmethod
     def read_timed(reader: ArgsReader) -> dict[str, Any]:
@@ -133,9 +136,9 @@ class TimedFilters(ListFilters):
         """Tell whether a range of duration is asked for."""
         return self.min_duration_ms is not None or self.max_duration_ms is not None
 
-    def started_range(self, now: datetime) -> tuple[datetime | None, datetime | None]:
+    def started_range(self) -> tuple[datetime | None, datetime | None]:
         """Return the first moment of the range and the first one after it; None: open."""
-        begins = [self.started_after, _beginning(self.started, now)]
+        begins = [self.started_after, _beginning(self.started, self.asked_at)]
         return max((one for one in begins if one), default=None), self.started_before
 
 

@@ -16,6 +16,11 @@ def _where(condition: str) -> dict[str, Any]:
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
+def _nulls_first(column: str) -> dict[str, Any]:
+    """Return what makes PostgreSQL keep empty values where SQLite does: before all others."""
+    return {"postgresql_ops": {column: "NULLS FIRST"}}
+
+
 class Source(Base):
     """A base that was imported: where it is, and what its last import said."""
 
@@ -49,8 +54,8 @@ class Run(Base):
         # How the latest runs of a workflow ended, and how long they took.
         Index(None, "workflow_name", "status", "id"),
         Index(None, "target", "id"),
-        Index(None, "started_at", "id", "status"),
-        Index(None, "duration_ms", "id"),
+        Index(None, "started_at", "id", "status", **_nulls_first("started_at")),
+        Index(None, "duration_ms", "id", **_nulls_first("duration_ms")),
         Index(None, "run_group_id", "id", **_where("run_group_id != ''")),
     )
 
@@ -108,9 +113,9 @@ class Step(Base):
         Index(None, "status", "id"),
         Index(None, "step_type", "id"),
         Index(None, "step_name", "id", "status", "step_type"),
-        Index(None, "started_at", "id", "status", "step_type"),
+        Index(None, "started_at", "id", "status", "step_type", **_nulls_first("started_at")),
         Index(None, "duration_ms", "id", "status", "step_type"),
-        Index(None, "status", "started_at", "id"),
+        Index(None, "status", "started_at", "id", **_nulls_first("started_at")),
         # Of most steps these are empty.
         Index(None, "module_name", "id", **_where("module_name != ''")),
         Index(None, "recovered", "id", **_where("recovered != ''")),

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Select, func, select
 
-from ..columns import utc_now
 from ..extensions import db
 from ..filters import RunFilters, StepFilters
 from ..models import BLOCK_SIZE, TOTAL_BLOCK, BlockCount, Run, StepCount, table_of
@@ -125,7 +124,7 @@ def run_conditions(filters: RunFilters) -> list[ColumnElement[bool]]:
 
 
 def _range_conditions(filters: RunFilters) -> Iterator[ColumnElement[bool]]:
-    began, until = filters.started_range(utc_now())
+    began, until = filters.started_range()
     if began is not None:
         yield Run.started_at >= began
     if until is not None:

@@ -38,6 +38,7 @@ def find_same_steps(step: Step, workflow_name: str) -> SameSteps:
         select(
             Step.id,
             Step.run_id,
+            Run.target,
             Step.status,
             Step.started_at,
             Step.completed_at,

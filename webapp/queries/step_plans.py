@@ -4,14 +4,12 @@ A filter that few rows pass is looked up through its index, and what it finds is
 filters are common, rows are walked in the order of the list until a page is full.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, Subquery, func, select
 
-from ..columns import utc_now
 from ..extensions import db
 from ..filters import StepFilters, part_negated
 from ..models import Recovered, Run, Step, StepStatus
@@ -28,6 +26,8 @@ LISTED_RUNS = 1_000
 _RECOVERED = (Recovered.EXECUTION_LOG, Recovered.CONSOLE_LOG)
 # Only what has ended has a duration.
 _ENDED = (StepStatus.COMPLETED, StepStatus.FAILED)
+# Of these the counts are kept.
+_COUNTED = (Step.workspace, Step.status, Step.step_type)
 # To count along: these indexes hold the other filters that are common.
 _WIDE = (Step.started_at, Step.duration_ms, Step.step_name, Step.run_id)
 
@@ -36,50 +36,80 @@ class Lookups(NamedTuple):
     """What is looked up once for all that a list needs.
 
     `run_ids` are the runs asked for by number and UUID, `names` the step names that contain the
-    text, `began` and `until` the range of time, `sizes` how many rows a filter alone lets through,
-    where that is less than its index is good for.
+    text. `sizes` tells how many rows a filter alone lets through, where that is less than its
+    index is good for; that of the start holds for this `status` alone.
     """
 
     run_ids: tuple[int, ...]
     names: list[str]
-    began: datetime | None
-    until: datetime | None
     sizes: Mapping[Column, int]
+    status: tuple[str, ...]
+
+
+_NOTHING = Lookups((), [], {}, ())
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How to look the steps of some filters up: the conditions, and the index that leads, if any.
 
-    `is_empty` tells that no row can pass.
+    `is_empty` tells that no row can pass, `is_walk` that any number of rows may be looked at.
     """
 
     conditions: list[ColumnElement[bool]]
     leading: Column | None
     is_empty: bool = False
+    is_walk: bool = False
 
 
 def look_up(filters: StepFilters) -> Lookups:
     """Look up what planning needs to know."""
-    began, until = filters.started_range(utc_now())
     names = find_step_names(filters.step_name) if filters.step_name else []
-    run_ids = _find_run_ids(filters)
-    found = Lookups(run_ids, names, began, until, {})
-    return found if run_ids else found._replace(sizes=_measure(filters, found))
+    found = Lookups(_find_run_ids(filters), names, {}, filters.status)
+    if found.run_ids:
+        return found
+    return found._replace(sizes={**_measure(filters, found), **_measure_counted(filters)})
 
 
 def plan_steps(filters: StepFilters, found: Lookups, is_count: bool = False) -> Plan:
-    """Decide how to look the steps of the filters up; a count needs no order."""
+    """Decide how to look the steps of the filters up; a count needs no order.
+
+    `found` is of the same filters, or of some that had a status or a type more.
+    """
     is_unknown_run = (filters.run_id or filters.run_uuid) and not found.run_ids
     if is_unknown_run or (filters.step_name and not found.names):
         return Plan([], None, is_empty=True)
-    sizes = {**found.sizes, **_measure_counted(filters)}
-    leading: Column | None = Step.run_id if found.run_ids else None
-    if leading is None and sizes:
-        leading = min(sizes, key=lambda column: sizes[column])
-    if leading is None and is_count:
+    leading = _find_leading(filters, found)
+    is_walk = leading is None
+    if is_walk and is_count:
         leading = _find_wide(filters, found)
-    return Plan(_conditions(filters, found, leading), leading)
+    return Plan(_conditions(filters, found, leading), leading, is_walk=is_walk)
+
+
+def plan_walk(filters: StepFilters, found: Lookups, n: int) -> tuple[Subquery, Plan]:
+    """Return the first n rows of the index that leads a count, and a plan that looks at these."""
+    leading = _find_wide(filters, found)
+    alone = next((one for column, one, _ in _alone(filters) if column is leading), StepFilters())
+    conditions = _conditions(alone, found if alone.step_name else _NOTHING, leading)
+    rows = select(*_used_columns(filters, found)).where(*conditions).limit(n).subquery()
+
+    def of_rows(column: Column) -> Any:
+        return rows.c[column.key]
+
+    return rows, Plan(_conditions(filters, found, leading, of_rows), leading)
+
+
+def _find_leading(filters: StepFilters, found: Lookups) -> Column | None:
+    """Return the column whose index finds the fewest rows, if these are few."""
+    if found.run_ids:
+        return Step.run_id
+    sizes = {
+        column: n
+        for column, n in found.sizes.items()
+        if (column not in _COUNTED or getattr(filters, column.key))
+        and (column is not Step.started_at or filters.status == found.status)
+    }
+    return min(sizes, key=lambda column: sizes[column], default=None)
 
 
 def sort_column(filters: StepFilters) -> Column:
@@ -89,20 +119,28 @@ def sort_column(filters: StepFilters) -> Column:
 
 
 def _conditions(
-    filters: StepFilters, found: Lookups, leading: Column | None
+    filters: StepFilters,
+    found: Lookups,
+    leading: Column | None,
+    way: Callable[[Column], Any] | None = None,
 ) -> list[ColumnElement[bool]]:
-    """Return the WHERE conditions; only what leads or sorts may be looked up by its index."""
+    """Return the WHERE conditions; only what leads or sorts may be looked up by its index.
+
+    `way` says how to write a column, where the rows are not those of the table.
+    """
     walked = leading if leading is not None else sort_column(filters)
+    plain: tuple[Column, ...] = (walked,)
+    if walked is Step.started_at and _is_one(filters.status):
+        # There is an index of both.
+        plain = (Step.started_at, Step.status)
 
-    def way(column: Column) -> Any:
-        return column if column is walked else unindexed(column)
+    def of_table(column: Column) -> Any:
+        return column if any(column is one for one in plain) else unindexed(column)
 
-    conditions = [*_run_conditions(filters, found, way(Step.run_id))]
-    for column in (Step.workspace, Step.status, Step.step_type):
-        if column is Step.status and walked is Step.started_at and _is_one(filters.status):
-            # There is an index of both.
-            conditions.append(any_of(column, filters.status))
-        elif values := getattr(filters, column.key):
+    way = way or of_table
+    conditions = [*_run_conditions(filters, found, way)]
+    for column in _COUNTED:
+        if values := getattr(filters, column.key):
             is_exact = column is Step.workspace
             conditions.append((any_of if is_exact else chosen)(way(column), values))
     if len(found.names) > LISTED_NAMES:
@@ -110,59 +148,65 @@ def _conditions(
     elif found.names:
         conditions.append(any_of(way(Step.step_name), found.names))
     if filters.module_name:
-        conditions += _module_conditions(filters, way(Step.module_name))
-    if filters.recovered:
-        conditions.append(_recovered(filters, way(Step.recovered)))
-    return [*conditions, *_range_conditions(filters, found, way)]
+        conditions.append(chosen(way(Step.module_name), filters.module_name))
+    if filters.recovered == "no":
+        conditions.append(way(Step.recovered) == Recovered.NO)
+    elif filters.recovered:
+        conditions.append(way(Step.recovered).in_(_RECOVERED))
+    if leading is Step.module_name or leading is Step.recovered:
+        # Said, so that the index without the empty ones can be used.
+        conditions.append(leading != "")
+    return [*conditions, *_range_conditions(filters, way)]
 
 
 def _run_conditions(
-    filters: StepFilters, found: Lookups, run_id: Any
+    filters: StepFilters, found: Lookups, way: Callable[[Column], Any]
 ) -> Iterable[ColumnElement[bool]]:
     if found.run_ids:
-        yield any_of(run_id, found.run_ids)
+        yield any_of(way(Step.run_id), found.run_ids)
     parts = [
         (column, part_negated(getattr(filters, column.key)))
         for column in (Run.workflow_name, Run.target)
     ]
     wanted = [any_of(column, plain) for column, (plain, _) in parts if plain]
     if wanted:
-        yield run_id.in_(select(Run.id).where(*wanted))
+        yield way(Step.run_id).in_(select(Run.id).where(*wanted))
     for column, (_, negated) in parts:
         if negated:
-            yield run_id.not_in(select(Run.id).where(any_of(column, negated)))
-
-
-def _module_conditions(filters: StepFilters, module_name: Any) -> list[ColumnElement[bool]]:
-    conditions = [chosen(module_name, filters.module_name)]
-    # Said, so that the index without the empty ones can be used.
-    return (
-        [*conditions, Step.module_name != ""]
-        if part_negated(filters.module_name)[0]
-        else conditions
-    )
-
-
-def _recovered(filters: StepFilters, recovered: Any) -> ColumnElement[bool]:
-    if filters.recovered == "no":
-        no: ColumnElement[bool] = recovered == Recovered.NO
-        return no
-    return and_(recovered.in_(_RECOVERED), Step.recovered != "")
+            yield way(Step.run_id).not_in(select(Run.id).where(any_of(column, negated)))
 
 
 def _range_conditions(
-    filters: StepFilters, found: Lookups, way: Any
+    filters: StepFilters, way: Callable[[Column], Any]
 ) -> Iterable[ColumnElement[bool]]:
-    if found.began is not None:
-        yield way(Step.started_at) >= found.began
-    if found.until is not None:
-        yield way(Step.started_at) < found.until
+    began, until = filters.started_range()
+    if began is not None:
+        yield way(Step.started_at) >= began
+    if until is not None:
+        yield way(Step.started_at) < until
     if filters.min_duration_ms is not None:
         yield way(Step.duration_ms) >= filters.min_duration_ms
     if filters.max_duration_ms is not None:
         yield way(Step.duration_ms) <= filters.max_duration_ms
     if filters.has_durations:
         yield way(Step.status).in_(_ENDED)
+
+
+def _used_columns(filters: StepFilters, found: Lookups) -> list[Column]:
+    """Return the columns that the conditions of these filters look at."""
+    used = {
+        Step.id: True,
+        Step.run_id: bool(found.run_ids or filters.workflow_name or filters.target),
+        Step.workspace: bool(filters.workspace),
+        Step.status: bool(filters.status or filters.has_durations),
+        Step.step_type: bool(filters.step_type),
+        Step.step_name: bool(filters.step_name),
+        Step.module_name: bool(filters.module_name),
+        Step.recovered: bool(filters.recovered),
+        Step.started_at: filters.has_times,
+        Step.duration_ms: filters.has_durations,
+    }
+    return [column for column, is_used in used.items() if is_used]
 
 
 def _find_run_ids(filters: StepFilters) -> tuple[int, ...]:
@@ -178,30 +222,32 @@ def _measure(filters: StepFilters, found: Lookups) -> dict[Column, int]:
     """Count what the filters without kept counts let through, each alone, if that is little."""
     sizes = {}
     for column, alone, most in _alone(filters):
-        conditions = _conditions(alone, _only(found, column), column)
+        conditions = _conditions(alone, found if alone.step_name else _NOTHING, column)
         total = count_up_to(select(Step.id).where(*conditions), exact=False)
         if total.is_exact and total.n <= most:
             sizes[column] = total.n
-    if filters.workflow_name or filters.target:
-        sizes |= _measure_runs(filters)
-    return sizes
+    return sizes | _measure_runs(filters)
 
 
 def _alone(filters: StepFilters) -> Iterable[tuple[Column, StepFilters, int]]:
     """Yield each filter that an index could lead, alone, and how many rows it is good for."""
-    none = StepFilters()
+
+    def only(*names: str) -> StepFilters:
+        return StepFilters(**{name: getattr(filters, name) for name in names})
+
     if filters.step_name:
-        yield Step.step_name, replace(none, step_name=filters.step_name), COUNTED
+        yield Step.step_name, only("step_name"), COUNTED
     if part_negated(filters.module_name)[0]:
-        yield Step.module_name, replace(none, module_name=filters.module_name), RARE
+        yield Step.module_name, only("module_name"), RARE
     if filters.recovered == "yes":
-        yield Step.recovered, replace(none, recovered="yes"), RARE
+        yield Step.recovered, only("recovered"), RARE
     if filters.has_times:
-        status = filters.status if _is_one(filters.status) else ()
-        yield Step.started_at, replace(none, status=status, started="1h"), COUNTED
+        # There is an index of one status and the start.
+        status = ("status",) if _is_one(filters.status) else ()
+        names = ("started", "started_after", "started_before", "asked_at", *status)
+        yield Step.started_at, only(*names), COUNTED
     if filters.has_durations:
-        least, most = filters.min_duration_ms, filters.max_duration_ms
-        yield Step.duration_ms, replace(none, min_duration_ms=least, max_duration_ms=most), COUNTED
+        yield Step.duration_ms, only("min_duration_ms", "max_duration_ms"), COUNTED
 
 
 def _is_one(values: tuple[str, ...]) -> bool:
@@ -209,23 +255,13 @@ def _is_one(values: tuple[str, ...]) -> bool:
     return len(values) == 1 and not part_negated(values)[1]
 
 
-def _only(found: Lookups, column: Column) -> Lookups:
-    """Return of what was looked up that which the filter of one column needs."""
-    none = Lookups((), [], None, None, {})
-    if column is Step.step_name:
-        return none._replace(names=found.names)
-    return (
-        none._replace(began=found.began, until=found.until) if column is Step.started_at else none
-    )
-
-
 def _measure_runs(filters: StepFilters) -> dict[Column, int]:
     """Add up the kept counts of the runs of some workflows and targets, if these are few."""
-    wanted = [
-        any_of(column, plain)
+    parts = {
+        column: part_negated(getattr(filters, column.key))[0]
         for column in (Run.workflow_name, Run.target)
-        if (plain := part_negated(getattr(filters, column.key))[0])
-    ]
+    }
+    wanted = [any_of(column, plain) for column, plain in parts.items() if plain]
     if not wanted:
         return {}
     n = sum((getattr(Run, f"steps_{status}") for status in StepStatus), start=0 * Run.id)
@@ -238,7 +274,7 @@ def _measure_runs(filters: StepFilters) -> dict[Column, int]:
 def _measure_counted(filters: StepFilters) -> dict[Column, int]:
     """Return how many rows the one value of a counted column has, where these are few."""
     sizes: dict[Column, int] = {}
-    for column in (Step.workspace, Step.status, Step.step_type):
+    for column in _COUNTED:
         values = getattr(filters, column.key)
         if len(values) == 1 and (column is Step.workspace or _is_one(values)):
             alone = replace(StepFilters(), **{column.key: values})
