@@ -17,7 +17,7 @@ from rich.table import Table
 from sqlalchemy import select
 
 from webapp import create_app
-from webapp.auth import make_token
+from webapp.accounts import make_token
 from webapp.config import PROJECT, Settings
 from webapp.database import upgrade_database
 from webapp.extensions import db

@@ -36,9 +36,12 @@
     if (!range || !section()) return;
     const address = new URL(section().dataset.url, location);
     if (!document.getElementById(`L${range.first}`)) {
+      const q = new URLSearchParams(location.search).get("q");
+      if (q) address.searchParams.set("q", q);
       address.searchParams.set("line", `${range.first}-${range.last}`);
-      const target = section();
-      await htmx.ajax("GET", address.pathname + address.search, { target, swap: "outerHTML" });
+      const context = { target: section(), swap: "outerHTML" };
+      // What fails is said by swaps.js.
+      await htmx.ajax("GET", address.pathname + address.search, context).catch(() => {});
     }
     const line = document.getElementById(`L${range.first}`);
     if (!line) return;
@@ -164,6 +167,9 @@
   function renew() {
     showWrap();
     paintHits();
+    // Lines that came later may be marked, too.
+    const range = readHash();
+    if (range) mark(range);
   }
 
   document.addEventListener("click", onNumber);

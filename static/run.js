@@ -23,18 +23,32 @@ function close(link) {
 
 setUpPeeks(document);
 
-async function open(link) {
-  if (link.ariaBusy === "true") return;
-  link.ariaBusy = "true";
-  const row = link.closest("tr");
-  await htmx.ajax("GET", `${link.pathname}/peek`, { source: link, target: row, swap: "afterend" });
-  link.ariaBusy = "false";
-  const peek = peekOf(link);
-  link.ariaExpanded = String(Boolean(peek));
-  // What matters of a long output is its end.
-  for (const lines of peek?.querySelectorAll(".peek-lines") ?? []) lines.scrollTop = lines.scrollHeight;
-  peek?.scrollIntoView({ block: "nearest" });
+function open(link) {
+  const target = link.closest("tr");
+  const context = { source: link, target, swap: "afterend" };
+  // What fails is said by swaps.js, which may send it again.
+  htmx.ajax("GET", `${link.pathname}/peek`, context).catch(() => {});
 }
+
+function showEnd(link) {
+  const peek = peekOf(link);
+  link.ariaExpanded = "true";
+  // What matters of a long output is its end.
+  for (const lines of peek.querySelectorAll(".peek-lines")) lines.scrollTop = lines.scrollHeight;
+  peek.scrollIntoView({ block: "nearest" });
+}
+
+const openedBy = (event) => event.detail.requestConfig?.elt.closest?.(".peek");
+
+// Asked for twice, it opens once.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const link = openedBy(event);
+  if (link && (!link.isConnected || peekOf(link))) event.detail.shouldSwap = false;
+});
+document.addEventListener("htmx:afterSwap", (event) => {
+  const link = openedBy(event);
+  if (link) showEnd(link);
+});
 
 document.addEventListener("click", (event) => {
   const link = event.target.closest(".peek");

@@ -19,10 +19,12 @@ function whatHappened(name, xhr) {
   return (isOurs && xhr.responseText) || `The server answered ${xhr.status}.`;
 }
 
-// The same request once more, as it was sent.
-function sendAgain({ elt, target, verb, path, formData }, event) {
+// The same request once more, as it was sent; its answer goes to the same place.
+function sendAgain({ requestConfig, etc }, event) {
+  const { elt, target, verb, path, formData } = requestConfig;
   const source = elt.isConnected ? elt : target;
-  htmx.ajax(verb, path, { source, target, values: formData, event }).catch(() => {});
+  const context = { source, target, swap: etc.swapOverride, values: formData, event };
+  htmx.ajax(verb, path, context).catch(() => {});
 }
 
 function makeNotice(text, request) {
@@ -57,10 +59,10 @@ function takeAway(target) {
 }
 
 function tell(event) {
-  const { target, xhr, requestConfig } = event.detail;
+  const { target, xhr } = event.detail;
   // Suggestions are no part of what is shown: without them a field is what it was.
   if (target?.matches("datalist")) return;
-  const notice = makeNotice(whatHappened(event.type, xhr), requestConfig);
+  const notice = makeNotice(whatHappened(event.type, xhr), event.detail);
   const former = notices.get(target);
   // What asks by itself, again and again, is not announced each time.
   if (former?.isConnected && former.textContent === notice.textContent) return;
@@ -78,6 +80,7 @@ document.addEventListener("htmx:afterRequest", (event) => {
 
 // Whoever turned a page, or took away what they stood on, goes on at what came instead.
 function startOf(target, from) {
+  if (from.isConnected && from.ariaExpanded) return from;
   const chip = from.closest(".chips") && target.querySelector(".chips a");
   return chip || target.querySelector("table, h2") || target;
 }

@@ -11,7 +11,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import create_engine, text
 
 from webapp import create_app
-from webapp.auth import hash_password, make_token
+from webapp.accounts import make_token
+from webapp.auth import hash_password
 from webapp.config import Settings
 from webapp.database import upgrade_database
 from webapp.extensions import db

@@ -8,7 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from webapp.auth import make_token
+from webapp.accounts import make_token
 from webapp.columns import utc_now
 from webapp.extensions import db
 from webapp.models import Token, User

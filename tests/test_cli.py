@@ -11,7 +11,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-from webapp.auth import find_user, make_token
+from webapp.accounts import make_token
+from webapp.auth import find_user
 from webapp.columns import utc_now
 from webapp.extensions import db
 from webapp.queries.users import find_tokens, find_user_named

@@ -1,11 +1,13 @@
 """The pages of errors: the way on stands on them, and none asks a database that fails."""
 
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import text
+from sqlalchemy import Engine, create_engine, event, text
 from werkzeug.exceptions import Forbidden, TooManyRequests
 
 from webapp.extensions import db
@@ -27,11 +29,15 @@ def raising(app: Flask, client: FlaskClient) -> FlaskClient:
     def crash() -> str:
         raise RuntimeError("secret inside")
 
+    def be_slow() -> str:
+        return str(db.session.scalar(text("SELECT pg_sleep(60)")))
+
     app.config["PROPAGATE_EXCEPTIONS"] = False
     app.add_url_rule("/forbidden", "pages.forbid", forbid)
     app.add_url_rule("/limited/<int:seconds>", "pages.limit", limit)
     app.add_url_rule("/osm/api/limited/<int:seconds>", "api.limit", limit)
     app.add_url_rule("/crash", "pages.crash", crash, methods=["GET", "POST"])
+    app.add_url_rule("/slow", "pages.be_slow", be_slow)
     client.post("/login", data={"username": "admin", "password": PASSWORD})
     return client
 
@@ -104,6 +110,56 @@ def test_a_database_that_fails_leaves_a_page(app: Flask, raising: FlaskClient) -
     assert "<summary>" not in page.text
     answer = raising.get("/osm/api/runs")
     assert answer.json == {"error": True, "message": "The server failed; its log says why."}
+
+
+@pytest.fixture
+def locked(app: Flask, raising: FlaskClient) -> Iterator[FlaskClient]:
+    """Hold the lock that writers need, and let them wait for it no longer than 50 ms."""
+    with app.app_context():
+        engine = db.engine
+    is_sqlite = engine.dialect.name == "sqlite"
+    hold = "BEGIN IMMEDIATE" if is_sqlite else "SELECT id FROM users FOR UPDATE"
+    other = create_engine(engine.url, isolation_level="AUTOCOMMIT" if is_sqlite else None)
+    with other.connect() as connection:
+        connection.exec_driver_sql(hold)
+        limit_waits(engine, "PRAGMA busy_timeout = 50" if is_sqlite else "SET lock_timeout = 50")
+        yield raising
+    other.dispose()
+
+
+def limit_waits(engine: Engine, statement: str) -> None:
+    """Send a statement on each connection that is taken from the pool."""
+
+    def send(connection: Any, *_: Any) -> None:
+        connection.execute(statement)
+        connection.commit()
+
+    event.listen(engine, "checkout", send)
+
+
+def test_what_cannot_be_written_for_a_lock_is_to_be_sent_again(locked: FlaskClient) -> None:
+    said = "The database is busy: an import is writing. Try again."
+    page = locked.post("/tokens", data={"name": "ci"})
+    assert (page.status_code, page.headers["Retry-After"]) == (503, "5")
+    assert said in page.text
+    assert "What was sent is not kept" in page.text
+    login = {"username": "admin", "password": PASSWORD}
+    answer = locked.post("/osm/api/login", json=login)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert answer.json == {"error": True, "message": said}
+    assert locked.get("/tokens").status_code == 200
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_statement_that_ran_out_of_time_is_to_be_tried_again(
+    app: Flask, raising: FlaskClient
+) -> None:
+    with app.app_context():
+        limit_waits(db.engine, "SET statement_timeout = 50")
+    page = raising.get("/slow")
+    assert (page.status_code, page.headers["Retry-After"]) == (503, "5")
+    assert "The database took too long to answer. Try again." in page.text
+    assert '<a class="button main" href="">Try again</a>' in page.text
 
 
 def test_who_is_not_signed_in_is_led_to_the_login(client: FlaskClient) -> None:

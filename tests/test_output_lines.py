@@ -1,20 +1,20 @@
 """Lines out of an output of any size: their numbers, ranges, colours carried over, search."""
 
 import re
+import tracemalloc
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from webapp import output_lines
 from webapp.ingest.preview import count_lines
+from webapp.line_ranges import PAGE, LineRange
 from webapp.output_lines import (
     CONTEXT_LINES,
     COUNTED_HITS,
     LINE_BYTES,
-    RANGE_BYTES,
-    RANGE_LINES,
     Hits,
-    LineRange,
     cut_around,
     cut_end,
     cut_from,
@@ -62,7 +62,7 @@ def test_lines_end_at_newlines_and_nowhere_else(lines: list[str], has_end: bool)
 def test_a_range_in_the_middle_of_a_million_lines_has_the_right_numbers() -> None:
     output = numbered(1_000_000)
     around = cut_around(output, 1_000_000, 500_000)
-    assert (around.first, around.last) == (500_000 - CONTEXT_LINES, around.first + RANGE_LINES - 1)
+    assert (around.first, around.last) == (500_000 - CONTEXT_LINES, around.first + PAGE.lines - 1)
     assert around.later == 1_000_000 - around.last
     for lines in (
         around,
@@ -70,7 +70,7 @@ def test_a_range_in_the_middle_of_a_million_lines_has_the_right_numbers() -> Non
         cut_until(output, 1_000_000, 999_000),
         cut_end(output, 1_000_000),
     ):
-        assert len(lines.lines) == RANGE_LINES
+        assert len(lines.lines) == PAGE.lines
         assert all(line.start == f"line {line.number}" for line in lines.lines)
     assert cut_until(output, 1_000_000, 999_000).last == 999_000
     assert not cut_around(output, 1_000_000, 1_000_001).lines
@@ -79,11 +79,11 @@ def test_a_range_in_the_middle_of_a_million_lines_has_the_right_numbers() -> Non
 def test_ranges_stay_small_where_lines_are_long_or_full_of_controls() -> None:
     wide = b"z" * 5_000 + b"\n"
     lines = cut_end(wide * 1_000, 1_000)
-    assert (len(lines.lines), lines.last) == (RANGE_BYTES // 5_000, 1_000)
-    assert len(cut_around(wide * 1_000, 1_000, 500).lines) <= 2 * RANGE_BYTES // 5_000
+    assert (len(lines.lines), lines.last) == (PAGE.bytes // 5_000, 1_000)
+    assert len(cut_around(wide * 1_000, 1_000, 500).lines) <= 2 * PAGE.bytes // 5_000
     assert cut_around(wide * 1_000, 1_000, 500).first <= 500
     coloured = b"\x1b[31mx\x1b[32my" * 20 + b"\n"
-    assert 50 < len(cut_from(coloured * 5_000, 5_000, 1).lines) < RANGE_LINES
+    assert 50 < len(cut_from(coloured * 5_000, 5_000, 1).lines) < PAGE.lines
 
 
 def test_an_endless_line_is_shown_without_its_middle() -> None:
@@ -171,6 +171,39 @@ def test_a_search_finds_the_lines_that_a_plain_look_finds(
         assert find_hits_in(output, shown, words) == set(found)
 
 
+@given(SEQUENCES, st.integers(0, 130))
+def test_a_search_finds_what_stands_over_the_edge_of_a_block(colours: str, shift: int) -> None:
+    shown = strip_sgr(colours.encode()).decode()
+    parts = ["x" * shift, "line\n", "x" * 300, "Stra", colours, "ße\n", "x" * 300, "\nend"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(output_lines, "SEARCHED_BYTES", 128)
+        hits = find_hits("".join(parts).encode(), f"stra{shown}ße", 1)
+        assert (hits.n, hits.line) == (1, 2)
+        patch.setattr(output_lines, "COUNTED_HITS", 2)
+        output = ("".join(parts) * 9).encode()
+        assert find_hits(output, "ßE", 20) == Hits(2, False, line=20, previous=17, next=23)
+        assert find_hits(output, "ßE", 26).next == 0
+        # After the last one it starts anew.
+        assert find_hits(output, "ßE", 27) == Hits(2, False, line=2, place=1, next=5)
+
+
+def test_a_search_copies_no_more_than_a_block() -> None:
+    coloured = b"\x1b[34m[INF]\x1b[0m \x1b[1;32mhost\x1b[0m answers\n" * 100_000
+    for output in (coloured, coloured.replace(b"\n", b" ")):
+        tracemalloc.start()
+        find_hits(output, "nowhere", 1)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 1_000_000
+
+
+def test_what_is_left_of_a_sequence_makes_no_new_one() -> None:
+    left = b"\x1b[3\x1b[0m1m"
+    assert strip_sgr(left + b"x\x1b[31my" + left) == b"\x1b[31mxy\x1b[31m"
+    many = b"".join(b"\x1b[38;5;%dm%d " % (n, n) for n in range(100))
+    assert strip_sgr(many) == b"".join(b"%d " % n for n in range(100))
+
+
 def strip(line: str) -> str:
     return strip_sgr(line.encode()).decode()
 
@@ -191,5 +224,5 @@ def test_whatever_is_printed_a_range_of_it_is_small(output: bytes) -> None:
     total = count_lines(output.decode())
     for lines in (cut_end(output, total), cut_around(output, total, total // 2 or 1)):
         rendered = render_texts([line.start for line in lines.lines], lines.carried)
-        assert sum(map(len, rendered)) < 4 * RANGE_BYTES
+        assert sum(map(len, rendered)) < 4 * PAGE.bytes
         assert sum(text.count("<") for text in rendered) < 40_000

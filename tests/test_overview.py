@@ -15,6 +15,7 @@ from webapp.ingest.demo import import_demo
 from webapp.ingest.records import RunRecord, StepRecord
 from webapp.models import RunStatus, StepStatus
 from webapp.periods import DAY, Period
+from webapp.queries import overview
 from webapp.queries.counts import Total
 from webapp.queries.daily import add_totals, count_failed_steps_by, count_runs_by
 from webapp.queries.failures import find_failure_groups
@@ -185,6 +186,19 @@ def test_a_run_whose_failed_step_has_no_start_is_not_lost(
     assert_every_number_is_that_of_its_list(signed_in)
 
 
+def test_of_very_many_failed_steps_without_a_start_the_newest_tell_of_their_runs(
+    app: Flask, signed_in: FlaskClient
+) -> None:
+    nowhere = {"started_at": None, "completed_at": None}
+    steps = [failed_step(1, n, 40 * DAY, **nowhere) for n in range(1, 302)]
+    steps.append(failed_step(2, 1, HOUR, **nowhere))
+    failed = {"status": RunStatus.FAILED}
+    write(app, [run("1", 40 * DAY, **failed), run("2", HOUR, **failed)], steps)
+    text = section(signed_in.get("/").text, "failures-title")
+    assert "a step failed that has no start" in text
+    assert 'href="/runs/2"' in text
+
+
 def test_only_the_newest_of_very_many_failures_are_grouped(app: Flask) -> None:
     steps = [failed_step(1, n, HOUR + timedelta(seconds=n)) for n in range(1, 321)]
     write(app, [run("1", 2 * HOUR)], steps)
@@ -242,6 +256,30 @@ def test_slow_steps_stand_against_what_their_name_usually_takes(app: Flask) -> N
         ("first-wait", 1_000),
     ]
     assert [one.usual_ms for one in slow] == [60_000, 1_000]
+
+
+@pytest.mark.usefixtures("rows")
+def test_slow_steps_of_the_period_are_found_where_older_ones_took_longer(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def find() -> list[tuple[str, int]]:
+        overview._longest_on_record.cache_clear()
+        overview._longest_of_latest.cache_clear()
+        slow = find_slow_steps(Period.last(7 * DAY, utc_now()), limit=3)
+        return [(one.step.step_name, one.step.duration_ms) for one in slow]
+
+    with app.app_context():
+        whole = find()
+        assert whole[0] == ("scan", 60_000) and len(whole) == 3
+        # Only the one of nine days ago, then that and the longest of the week.
+        for seen in (1, 2):
+            monkeypatch.setattr(overview, "LONGEST_SEEN", seen)
+            assert find() == whole
+        monkeypatch.setattr(overview, "LATEST_SEEN", 3)
+        assert [name for name, _ in find()] == ["scan", "find-hosts", "send-results-again"]
+    monkeypatch.undo()
+    overview._longest_on_record.cache_clear()
+    overview._longest_of_latest.cache_clear()
 
 
 def test_periods_may_overlap_and_each_run_counts_once_in_each(app: Flask) -> None:
@@ -317,6 +355,40 @@ def test_odd_query_strings_are_named_and_left_out(signed_in: FlaskClient, query:
     assert signed_in.get("/failure-groups/7").status_code == 404
 
 
+TIME = "2026-11-20T10:00:00Z"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "started_before=0001-01-01",
+        "started_before=0001-01-01T12:00:00Z",
+        f"started_after={TIME}&started_before={TIME}",
+        f"started_after={TIME}&started_before=2026-11-19",
+        "started_after=9999-12-31T23:59:59Z",
+    ],
+)
+def test_a_period_at_the_end_of_time_or_without_length_is_empty(
+    app: Flask, signed_in: FlaskClient, query: str
+) -> None:
+    runs = [run("1", HOUR)]
+    write(app, runs, [failed_step(1, n, HOUR) for n in (1, 2)])
+    groups = signed_in.get(f"/failure-groups?{query}")
+    assert groups.status_code == 200
+    assert "No two steps failed alike in this time" in groups.text
+    group = signed_in.get(f"/failure-groups/1?{query}")
+    assert group.status_code == 200
+    assert "No step failed so in this time" in group.text
+
+
+def test_periods_without_length_hold_nothing(app: Flask) -> None:
+    now = utc_now()
+    with app.app_context():
+        assert count_failed_steps_by([Period(now, now)]) == [Total(0)]
+        assert count_runs_by([Period(now, now)]) == [{}]
+        assert count_failed_steps_by([]) == count_runs_by([]) == []
+
+
 def test_the_bars_link_to_whole_days_of_utc(app: Flask, signed_in: FlaskClient) -> None:
     write(app, [run("1", 3 * DAY, status=RunStatus.FAILED)])
     day = (utc_now() - 3 * DAY).date()
@@ -337,6 +409,7 @@ def test_the_page_costs_these_statements(app: Flask, signed_in: FlaskClient) -> 
         signed_in.get("/")
     # The user; the last run of each workflow, how its latest ended, how long they took; failed
     # steps by day, runs by day; the newest failed steps, runs without one, what failed alike;
-    # what is running, the step each is at; the slowest steps, what their names usually take;
-    # and what the top bar counts. Another asks where the newest of very many failures begin.
-    assert len(statements) == 14, statements
+    # what is running, the step each is at; the slowest steps, first among the longest on record,
+    # then among the latest; what their names usually take; and what the top bar counts. Another
+    # asks where the newest of very many failures begin.
+    assert len(statements) == 15, statements

@@ -107,6 +107,44 @@ def test_secrets_are_folded_away_and_artifacts_said_in_units(signed_in: FlaskCli
     assert signed_in.get("/steps/2").text.count('class="secret"') == 1
 
 
+def test_names_of_values_are_shown_as_text(app: Flask, signed_in: FlaskClient) -> None:
+    name = "token \u202e<b>"
+    write(app, [make_run("1", params={name: "x"})], [make_step(1, 1, exports={name: "x"})])
+    for path in ("/runs/1", "/steps/1"):
+        page = signed_in.get(path).text
+        assert "the value of token ‹U+202E›&lt;b&gt;</span>" in page
+        assert "\u202e" not in page and "<b>" not in page.partition('class="values"')[2]
+
+
+def test_of_what_is_very_long_a_page_shows_the_beginning(
+    app: Flask, signed_in: FlaskClient
+) -> None:
+    long = "begin" + "x" * 1_000_000
+    values = {"long": long, "list": [long], "long_token": long}
+    run = make_run("1", status=RunStatus.FAILED, error=long, params=values)
+    failed = {"status": StepStatus.FAILED, "error": long, "command": long, "exports": values}
+    write(app, [run], [make_step(1, 1, **failed)])
+    for path, whole, parts in (
+        ("/runs/1", "/osm/api/runs/1", 4),
+        ("/steps/1", "/osm/api/step-results/1", 5),
+    ):
+        page = signed_in.get(path).text
+        assert len(page) < 100_000
+        said = page.count(f'characters. <a href="{whole}">The JSON has them all</a>')
+        assert said == page.count("x" * 9_900) == parts
+        assert "The first 10,000 of 1,000,005 characters." in page
+        assert long in signed_in.get(whole).text
+
+
+def test_of_very_many_values_a_page_shows_the_first(app: Flask, signed_in: FlaskClient) -> None:
+    values = {f"name-{n:04}": n for n in range(501)}
+    write(app, [make_run("1", params=values)], [make_step(1, 1, exports=values)])
+    for path, whole in (("/runs/1", "/osm/api/runs/1"), ("/steps/1", "/osm/api/step-results/1")):
+        page = signed_in.get(path).text
+        assert "name-0499" in page and "name-0500" not in page
+        assert f'The first 500 of 501. <a href="{whole}">The JSON has them all</a>' in page
+
+
 @pytest.mark.usefixtures("rows")
 def test_a_run_is_found_by_its_uuid(signed_in: FlaskClient) -> None:
     response = signed_in.get(f"/runs/{UUID}")
@@ -321,6 +359,9 @@ def test_values_can_be_secret_whatever_their_name() -> None:
         ("Basic authentication is off", False),
         ("the bearer of this", False),
         ("AKIARA is a place", False),
+        ("-eyJ" * 250_000, False),
+        ("x" * 9_990 + " Bearer c2VjcmV0c2VjcmV0c2VjcmV0", True),
+        ("x" * 20_000 + " Bearer c2VjcmV0c2VjcmV0c2VjcmV0", False),
     ],
 )
 def test_what_services_give_out_as_keys_is_secret_whatever_its_name(

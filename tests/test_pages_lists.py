@@ -127,12 +127,14 @@ def test_htmx_does_not_push_the_address_that_is_shown(signed_in: FlaskClient) ->
 
 @pytest.mark.usefixtures("rows")
 def test_steps_come_newest_first_and_turn_pages(signed_in: FlaskClient) -> None:
+    """The latest start first, whenever it was imported; the n-th steps of all runs began at once."""
+    ids = [step_id + 10 * run for step_id in range(10, 0, -1) for run in (2, 1, 0)]
     first = signed_in.get("/steps").text
-    assert step_ids(first) == list(range(30, 10, -1))
+    assert step_ids(first) == ids[:20]
     assert "1–20 of 30" in first
     assert 'href="/steps?offset=20"' in first
     second = signed_in.get("/steps?offset=20").text
-    assert step_ids(second) == list(range(10, 0, -1))
+    assert step_ids(second) == ids[20:]
     assert "21–30 of 30" in second
 
 
@@ -318,7 +320,7 @@ def test_the_curl_line_is_one_safe_shell_line(signed_in: FlaskClient) -> None:
     url = "http://localhost/osm/api/step-results"
     assert line.startswith(f'curl -H "Authorization: Bearer $TOKEN" \'{url}?workspace=')
     assert line.count("'") == 2
-    assert line.endswith("&sort=-id'")
+    assert line.endswith("&sort=-started_at'")
 
 
 @pytest.mark.usefixtures("rows")
@@ -326,13 +328,14 @@ def test_a_page_of_steps_keeps_its_statement_budget(app: Flask, signed_in: Flask
     signed_in.get("/steps")
     with collected_statements(app) as statements:
         signed_in.get("/steps")
-    # The user; the last id; the blocks of ids that hold the page; the steps; all steps, counted;
-    # the counts by status and type; the running runs of the top bar.
+    # The user; the last id; the ids of the page; its steps; all steps, counted; the counts by
+    # status and type; the running runs of the top bar.
     assert len(statements) == 7, "\n\n".join(statements)
     with collected_statements(app) as statements:
         signed_in.get("/steps?status=failed", headers=HTMX)
-    # The user; the last id; how rare the status is; the steps; all steps, counted; the counts.
-    assert len(statements) == 6, "\n\n".join(statements)
+    # The user; the last id; how rare the status is; the ids of the page; its steps; all steps,
+    # counted; the counts.
+    assert len(statements) == 7, "\n\n".join(statements)
 
 
 @pytest.mark.usefixtures("rows")

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from webapp.auth import set_password
+from webapp.accounts import change_password
 from webapp.queries.users import find_user_named
 
 from .conftest import PASSWORD
@@ -80,9 +80,9 @@ def test_another_password_ends_the_sessions(app: Flask, signed_in: FlaskClient) 
     with app.app_context():
         user = find_user_named("admin")
         assert user
-        set_password(user, "another")
+        change_password(user.id, "another passphrase")
     assert signed_in.get("/steps").status_code == 302
-    assert signed_in.post("/login", data={**FORM, "password": "another"}).location == "/"
+    assert signed_in.post("/login", data={**FORM, "password": "another passphrase"}).location == "/"
     assert signed_in.get("/steps").status_code == 200
 
 

@@ -229,6 +229,15 @@ def test_a_base_that_is_gone_says_so(app: Flask, signed_in: FlaskClient, base: P
     assert get_source(app).import_began_at is None
 
 
+def test_a_path_that_cannot_be_looked_at_is_gone(app: Flask, signed_in: FlaskClient) -> None:
+    """The system refuses so long a name as it does a folder that others may not enter."""
+    make_source(app)
+    for changes in ({}, {"moved_to": utc_now(), "name": "demo"}):
+        change_source(app, path="/" + "x" * 300, **changes)
+        assert signed_in.get("/sources").status_code == 200
+        assert signed_in.get("/sources/1/state").status_code == 200
+
+
 def test_what_goes_wrong_stands_there_in_words(
     app: Flask, signed_in: FlaskClient, base: Path
 ) -> None:

@@ -12,7 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text, update
 
-from webapp.auth import add_user, make_token
+from webapp.accounts import add_account, make_token
 from webapp.columns import utc_now
 from webapp.extensions import db
 from webapp.models import Role, Token
@@ -52,7 +52,7 @@ def answers(app: Flask, token: str) -> int:
 def make_user(app: Flask, name: str, role: Role = Role.VIEWER) -> FlaskClient:
     """Make a user and sign in; return the browser."""
     with app.app_context():
-        add_user(name, PASSWORD, role)
+        add_account(name, role, PASSWORD)
     client = app.test_client()
     client.post("/login", data={"username": name, "password": PASSWORD})
     return client
@@ -219,6 +219,16 @@ def test_an_owner_or_token_that_is_not_there_is_404(signed_in: FlaskClient, numb
     assert signed_in.post(f"/tokens/{number}/revoke").status_code == 404
 
 
+@pytest.mark.parametrize("number", [99, 2**62])
+def test_for_an_owner_who_is_not_there_no_token_is_made_unseen(
+    app: Flask, signed_in: FlaskClient, number: int
+) -> None:
+    response = signed_in.post(f"/tokens?user_id={number}", data={"name": "ci"})
+    assert response.status_code == 404
+    with app.app_context():
+        assert find_tokens() == []
+
+
 def test_the_list_ends_and_says_so(app: Flask, signed_in: FlaskClient) -> None:
     with app.app_context():
         for n in range(MAX_TOKENS + 1):
@@ -268,11 +278,14 @@ def test_a_locked_database_keeps_no_reader_waiting(
     app: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
     token = put_token(app, "admin", "ci")
+    caplog.set_level(logging.INFO, app.logger.name)
     path = Path(app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///"))
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         assert answers(app, token) == 200
         assert "the use of a token was not noted: database is locked" in caplog.text
+        # It happens at each request while an import writes.
+        assert {record.levelno for record in caplog.records} == {logging.INFO}
     assert last_use(app) is None
     assert answers(app, token) == 200
     assert last_use(app)
@@ -283,6 +296,7 @@ def test_a_locked_database_keeps_no_reader_waiting(
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_a_locked_row_keeps_no_reader_waiting(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
     token = put_token(app, "admin", "ci")
+    caplog.set_level(logging.INFO, app.logger.name)
     with app.app_context(), db.engine.begin() as other:
         other.execute(text("SELECT id FROM tokens FOR UPDATE"))
         assert answers(app, token) == 200

@@ -6,7 +6,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from webapp.auth import add_user, find_user, make_token
+from webapp.accounts import add_account, make_token
+from webapp.auth import find_user
 from webapp.models import Role
 from webapp.queries.users import find_user_named
 
@@ -139,7 +140,7 @@ def test_nobody_demotes_disables_or_resets_themselves(
     app: Flask, signed_in: FlaskClient, path: str, form: dict[str, str], message: str
 ) -> None:
     with app.app_context():
-        add_user("adam", PASSWORD, Role.ADMIN)
+        add_account("adam", Role.ADMIN, PASSWORD)
     page = signed_in.get("/users/1").text
     assert 'action="/users/1/' not in page
     response = signed_in.post(f"/users/1/{path}", data=form)

@@ -7,10 +7,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
-from webapp.auth import ADMIN_ENDPOINTS, PUBLIC_ENDPOINTS, add_user, make_token
+from webapp.accounts import add_account, make_token
+from webapp.auth import ADMIN_ENDPOINTS, PUBLIC_ENDPOINTS, SAFE_METHODS
 from webapp.ingest.demo import import_demo
 from webapp.models import Role
-from webapp.queries.users import find_user_named
+from webapp.queries.users import find_tokens, find_user_named
 
 from .conftest import PASSWORD, make_app
 from .data import make_source
@@ -66,7 +67,7 @@ def viewer(app: Flask) -> FlaskClient:
     """Return a browser in which a viewer has signed in."""
     make_source(app)
     with app.app_context():
-        add_user("eve", PASSWORD, Role.VIEWER)
+        add_account("eve", Role.VIEWER, PASSWORD)
     return log_in(app, "eve")
 
 
@@ -106,6 +107,42 @@ def test_a_viewer_s_token_may_do_no_more_than_the_viewer(app: Flask, viewer: Fla
     assert script.post("/sources/1/import", headers=headers).status_code == 403
 
 
+def test_a_token_changes_nothing_on_pages(app: Flask, api: FlaskClient) -> None:
+    """Else one that expires could make one that does not, or an admin's a user."""
+    calls = [
+        (method, path_of(rule))
+        for rule in app.url_map.iter_rules()
+        for method in sorted((rule.methods or set()) - SAFE_METHODS)
+        if not rule.rule.startswith("/osm/api") and rule.endpoint not in PUBLIC_ENDPOINTS
+    ]
+    assert ("POST", "/tokens") in calls and ("POST", "/users") in calls
+    for method, path in calls:
+        response = api.open(path, method=method, data={"name": "ci", "expires": "never"})
+        assert response.status_code == 403, f"{method} {path}"
+        assert "A token changes nothing on pages; log in." in response.text
+    with app.app_context():
+        assert [token.name for token in find_tokens()] == ["tests"]
+
+
+def test_a_token_beside_a_session_changes_nothing_either(
+    signed_in: FlaskClient, token: str
+) -> None:
+    headers = {"x-osm-api-key": token}
+    assert signed_in.post("/tokens", data={"name": "ci"}, headers=headers).status_code == 403
+    assert signed_in.post("/tokens", data={"name": "ci"}).status_code == 200
+
+
+def test_the_cookies_that_a_token_got_let_nobody_in(app: Flask, token: str) -> None:
+    browser = app.test_client()
+    headers = {"Authorization": f"Bearer {token}"}
+    for path in ("/tokens", "/users", "/login", "/account/password"):
+        assert browser.get(path, headers=headers).status_code < 400
+    with browser.session_transaction() as session:
+        assert "_user_id" not in session
+    assert browser.get("/tokens").status_code == 302
+    assert browser.post("/tokens", data={"name": "ci"}).status_code == 302
+
+
 def test_a_refused_viewer_is_told_why_on_a_page(viewer: FlaskClient) -> None:
     page = viewer.get("/users").text
     assert "<!doctype html>" in page
@@ -116,7 +153,7 @@ def test_a_refused_script_is_told_why_in_json(app: Flask) -> None:
     """No call of the API is for admins yet; this one stands for those to come."""
     app.add_url_rule("/osm/api/for-admins", "pages.list_users", methods=["GET"])
     with app.app_context():
-        add_user("eve", PASSWORD, Role.VIEWER)
+        add_account("eve", Role.VIEWER, PASSWORD)
     response = log_in(app, "eve").get("/osm/api/for-admins")
     assert response.status_code == 403
     assert response.json["error"] is True

@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 
 from webapp.comparison import pair_up, sort_by_difference, tell_difference
 from webapp.models import RunStatus, StepStatus
+from webapp.queries.comparisons import find_step_sums
 
 from .data import START, make_run, make_step, write
 from .statements import collected_statements
@@ -207,3 +208,30 @@ def test_the_steps_of_giant_runs_are_added_up_by_name(app: Flask, signed_in: Fla
     assert "steps of one name are added up" in said
     assert said.count("× 150") == 6
     assert "failed there, ok here" in said
+
+
+def test_the_sum_of_steps_has_the_status_of_the_worst(app: Flask, signed_in: FlaskClient) -> None:
+    write(app, [make_run("1"), make_run("2")], [make_step(2, n) for n in range(1, 402)])
+    statuses = {
+        "skipped": [StepStatus.SKIPPED] * 2,
+        "partly": [StepStatus.SKIPPED, StepStatus.COMPLETED],
+        "runs": [StepStatus.SKIPPED, StepStatus.RUNNING],
+        "waits": [StepStatus.COMPLETED, StepStatus.PENDING],
+        "fails": [StepStatus.RUNNING, StepStatus.FAILED],
+    }
+    steps = [
+        make_step(1, 10 * place + n, step_name=name, status=status)
+        for place, (name, both) in enumerate(statuses.items())
+        for n, status in enumerate(both)
+    ]
+    write(app, [], steps, source_id=1)
+    with app.app_context():
+        found = {one.step_name: one for one in find_step_sums(1, 10)}
+    assert {name: one.status for name, one in found.items()} == {
+        "skipped": "skipped",
+        "partly": "completed",
+        "runs": "running",
+        "waits": "pending",
+        "fails": "failed",
+    }
+    assert (found["skipped"].duration_ms, found["partly"].duration_ms) == (None, 1000)

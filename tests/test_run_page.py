@@ -10,9 +10,10 @@ from flask.testing import FlaskClient
 from webapp.columns import utc_now
 from webapp.extensions import db
 from webapp.ingest.records import RunRecord, StepRecord
-from webapp.models import Recovered, RunStatus, StepStatus
+from webapp.models import Recovered, RunStatus, Step, StepStatus
 from webapp.queries.peeks import SHOWN_CHARACTERS, cut_peek
-from webapp.queries.run_steps import find_run_steps
+from webapp.queries.run_steps import find_run_steps, find_step_groups
+from webapp.queries.runs import get_run
 
 from .data import START, make_run, make_source, make_step, write
 from .statements import collected_statements
@@ -301,6 +302,32 @@ def test_a_long_run_is_filtered_paged_and_told_over_all_of_its_pages(
     assert 'href="/runs/1?show=completed&amp;offset=100#steps"' in second
     fragment = signed_in.get("/runs/1?show=recovered", headers=HTMX).text
     assert shown_ids(fragment) == list(range(251, 301))
+
+
+def test_a_module_that_was_skipped_is_drawn_so(app: Flask) -> None:
+    skipped = {"module_name": "skipped", "status": StepStatus.SKIPPED}
+    steps = [make_step(1, n, **skipped) for n in range(1, 4)]
+    steps += [make_step(1, 4, module_name="partly", status=StepStatus.SKIPPED)]
+    steps += [make_step(1, n, module_name="partly") for n in range(5, 7)]
+    write(app, [make_run("1")], steps)
+    with app.app_context():
+        run = get_run("1")
+        found = find_step_groups(run, Step.module_name, 10).groups
+    assert [(one.name, one.status) for one in found] == [
+        ("skipped", "skipped"),
+        ("partly", "completed"),
+    ]
+
+
+def test_a_long_run_leads_to_the_step_that_failed_among_those_at_its_place(
+    app: Flask, signed_in: FlaskClient
+) -> None:
+    steps = [make_step(1, n) for n in range(1, 251)]
+    failed = {"status": StepStatus.FAILED, "error": "no", "step_name": "the-broken"}
+    steps.append(make_step(1, 100, source_key="again", **failed))
+    write(app, [make_run("1", status=RunStatus.FAILED)], steps)
+    page = signed_in.get("/runs/1").text
+    assert '<a href="/steps/251">the-broken</a>, the 100th of 251 steps' in page
 
 
 # PostgreSQL decides by its statistics.

@@ -1,15 +1,17 @@
 """Change users and tokens by the rules: good names and passwords, and always an admin left."""
 
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.exc import IntegrityError
 
-from .auth import check_password_of, hash_password, put_token
+from .auth import check_password_of, hash_password, hash_token
 from .columns import utc_now
 from .extensions import db
-from .models import Role, User
+from .models import Role, Token, User
 from .queries.users import (
+    delete_token,
+    delete_tokens_expired_before,
     find_user_named,
     get_user,
     has_living_token,
@@ -20,6 +22,8 @@ from .transactions import writing
 
 MAX_NAME = 100
 MIN_PASSWORD, MAX_PASSWORD = 12, 1000
+TOKEN_PREFIX = "stepboard_"
+EXPIRED_KEPT = timedelta(days=30)
 LAST_ADMIN = "{} is the last active admin: make somebody else one first."
 
 
@@ -65,6 +69,18 @@ def add_account(username: str, role: Role, password: str) -> int:
     """Add a user and return the id; raise AccountError for a bad or taken name or password."""
     check_name(username, "username", "A user name")
     check_password(password)
+    return _write_account(username, role, password)
+
+
+def add_first_admin(username: str, password: str) -> int:
+    """Add an admin and return the id; who runs the server may choose any password.
+
+    Raises AccountError for a name that is taken.
+    """
+    return _write_account(username, Role.ADMIN, password)
+
+
+def _write_account(username: str, role: Role, password: str) -> int:
     user = User(username=username, role=role, password_hash=hash_password(password))
     taken = AccountError("username", f"There is a user {username} already.")
     try:
@@ -127,4 +143,30 @@ def add_token(user_id: int, name: str, expires_at: datetime | None) -> str:
             raise AccountError(
                 "name", f"There is a token {name} already; revoke it or choose another name."
             )
-        return put_token(user_id, name, expires_at)
+        return _put_token(user_id, name, expires_at)
+
+
+def make_token(user: User, name: str, expires_at: datetime | None) -> str:
+    """Make a token, whatever other tokens the user has, and return it; only its hash is kept."""
+    user_id = user.id
+    with writing():
+        return _put_token(user_id, name, expires_at)
+
+
+def _put_token(user_id: int, name: str, expires_at: datetime | None) -> str:
+    """Make a token in the transaction at hand and return it.
+
+    Tokens of the user that expired long ago are forgotten: scripts may log in every minute.
+    """
+    delete_tokens_expired_before(user_id, utc_now() - EXPIRED_KEPT)
+    token = TOKEN_PREFIX + secrets.token_urlsafe(32)
+    db.session.add(
+        Token(user_id=user_id, name=name, token_hash=hash_token(token), expires_at=expires_at)
+    )
+    return token
+
+
+def revoke_token(token_id: int) -> None:
+    """Make a token useless."""
+    with writing():
+        delete_token(token_id)

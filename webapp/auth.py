@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
@@ -11,9 +11,7 @@ from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from flask import Flask, Request, current_app, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from sqlalchemy import delete, select, update
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import joinedload
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Forbidden, Unauthorized
 
@@ -21,12 +19,11 @@ from .columns import utc_now
 from .database import first_line_of
 from .errors import wants_json
 from .extensions import db, login_manager
-from .models import Role, Token, User
-from .transactions import impatient_connection, writing
+from .models import Token, User
+from .queries.users import find_token_of_hash, find_user_named, note_use_of_token
+from .transactions import impatient_connection
 
 API_LOGIN_LASTS = timedelta(days=1)
-TOKEN_PREFIX = "stepboard_"
-EXPIRED_KEPT = timedelta(days=30)
 # How often the last use of a token is written.
 USE_NOTED_EVERY = timedelta(minutes=1)
 
@@ -77,7 +74,7 @@ def find_user(username: str, password: str) -> User | None:
     """Return the active user with this name and password, if there is one."""
     if "\0" in username:  # PostgreSQL cannot look for such a text.
         return None
-    user = db.session.execute(select(User).where(User.username == username)).scalar_one_or_none()
+    user = find_user_named(username)
     is_right = check_password_of(user, password)
     return user if user and user.is_active and is_right else None
 
@@ -92,45 +89,9 @@ def check_password_of(user: User | None, password: str) -> bool:
         return False
 
 
-def add_user(username: str, password: str, role: Role = Role.VIEWER) -> None:
-    """Add somebody who may sign in; the caller has looked that the name is free."""
-    user = User(username=username, password_hash=hash_password(password), role=role)
-    with writing():
-        db.session.add(user)
-
-
-def set_password(user: User, password: str) -> None:
-    """Give a user another password, which ends their sessions; their tokens stay."""
-    password_hash = hash_password(password)
-    with writing():
-        user.password_hash = password_hash
-
-
-def make_token(user: User, name: str, expires_at: datetime | None) -> str:
-    """Make a token for a user and return it; only its hash is kept."""
-    user_id = user.id
-    with writing():
-        return put_token(user_id, name, expires_at)
-
-
-def put_token(user_id: int, name: str, expires_at: datetime | None) -> str:
-    """Make a token in the transaction at hand and return it.
-
-    Tokens of the user that expired long ago are forgotten: scripts may log in every minute.
-    """
-    long_ago = utc_now() - EXPIRED_KEPT
-    db.session.execute(delete(Token).where(Token.user_id == user_id, Token.expires_at < long_ago))
-    token = TOKEN_PREFIX + secrets.token_urlsafe(32)
-    db.session.add(
-        Token(user_id=user_id, name=name, token_hash=_hash_token(token), expires_at=expires_at)
-    )
-    return token
-
-
-def revoke_token(token_id: int) -> None:
-    """Make a token useless."""
-    with writing():
-        db.session.execute(delete(Token).where(Token.id == token_id))
+def hash_token(token: str) -> str:
+    """Return the hash that is stored of a token."""
+    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def init_auth(app: Flask) -> None:
@@ -152,11 +113,7 @@ def _load_user_of_token(request: Request) -> User | None:
     given = _given_token(request)
     if not given:
         return None
-    token = db.session.execute(
-        select(Token)
-        .where(Token.token_hash == _hash_token(given))
-        .options(joinedload(Token.user, innerjoin=True))
-    ).scalar_one_or_none()
+    token = find_token_of_hash(hash_token(given))
     if token is None or (token.expires_at and token.expires_at <= utc_now()):
         return None
     g.token = token
@@ -174,17 +131,26 @@ def _require_user() -> ResponseReturnValue | None:
         return None
     if signed_in() is None:
         return answer_anonymous()
-    # The API has no CSRF tokens, so a browser's session must not change anything there.
-    if wants_json() and request.method not in SAFE_METHODS and "token" not in g:
-        raise Unauthorized(
-            f"A session is not enough to change anything here; send {HOW_TO_SEND}.",
-            www_authenticate=token_challenge(),
-        )
+    if request.method not in SAFE_METHODS:
+        _refuse_wrong_means()
     if "token" in g:
         _note_use(g.token)
     if request.endpoint in ADMIN_ENDPOINTS and not current_user.is_admin:
         raise Forbidden("Only an admin may do this; ask one to, or to make you an admin.")
     return None
+
+
+def _refuse_wrong_means() -> None:
+    """Let only tokens change what the API has, and only sessions what pages have."""
+    # The API has no CSRF tokens, so a browser's session must not change anything there.
+    if wants_json() and "token" not in g:
+        raise Unauthorized(
+            f"A session is not enough to change anything here; send {HOW_TO_SEND}.",
+            www_authenticate=token_challenge(),
+        )
+    # Else a token could make another one, that outlives it, and an admin's a user.
+    if not wants_json() and "token" in g:
+        raise Forbidden("A token changes nothing on pages; log in.")
 
 
 def _note_use(token: Token) -> None:
@@ -194,16 +160,14 @@ def _note_use(token: Token) -> None:
     alone fail, because an import is writing.
     """
     now = utc_now()
-    is_due = Token.last_used_at.is_(None) | (Token.last_used_at <= now - USE_NOTED_EVERY)
-    if token.last_used_at and token.last_used_at > now - USE_NOTED_EVERY:
+    due_before = now - USE_NOTED_EVERY
+    if token.last_used_at and token.last_used_at > due_before:
         return
     try:
         with impatient_connection() as connection:
-            connection.execute(
-                update(Token).where(Token.id == token.id, is_due).values(last_used_at=now)
-            )
+            note_use_of_token(connection, token.id, now, due_before)
     except DBAPIError as error:
-        current_app.logger.warning("the use of a token was not noted: %s", first_line_of(error))
+        current_app.logger.info("the use of a token was not noted: %s", first_line_of(error))
 
 
 def signed_in(may_ask: bool = True) -> SignedIn | None:
@@ -256,7 +220,3 @@ def shown_path() -> str:
 def is_own_path(path: str) -> bool:
     """Tell whether a path leads to a page of ours and nowhere else."""
     return path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
-
-
-def _hash_token(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

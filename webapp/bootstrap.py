@@ -12,11 +12,10 @@ from flask import Flask
 from sqlalchemy.exc import DBAPIError
 
 from . import create_app
-from .auth import add_user
+from .accounts import add_first_admin
 from .config import SECRET_KEY_MIN_LENGTH, ConfigError, Settings, instance_folder
 from .database import DatabaseVersionError, first_line_of, prepare_database
 from .extensions import db
-from .models import Role
 from .queries.users import count_users
 
 ADMIN = "admin"
@@ -71,7 +70,7 @@ def make_first_user(app: Flask) -> str | None:
         if count_users():
             return None
         password = given or secrets.token_urlsafe(12)
-        add_user(ADMIN, password, Role.ADMIN)
+        add_first_admin(ADMIN, password)
         return None if given else password
 
 

@@ -3,11 +3,14 @@
 from flask import Flask, Response, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException, InternalServerError
+from sqlalchemy.exc import DBAPIError
+from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnavailable
 
 from .api.json import json_response
 from .columns import utc_now
+from .database import first_line_of
 from .formats import duration, exact
+from .transactions import why_try_again
 
 # What scripts and machines ask for.
 JSON_PREFIXES = ("/osm/api", "/health", "/server-info")
@@ -18,13 +21,16 @@ NEXT_STEPS = {
     404: "The address may be mistyped, or what it led to is gone. Search, or start from a list.",
     405: "Go back, and use the buttons of the page.",
     413: "Go back, and send less.",
+    503: "What was sent is not kept: wait a moment, go back, and send it again.",
 }
+BUSY_SECONDS = 5
 
 
 def init_errors(app: Flask) -> None:
     """Handle what is raised anywhere in the application."""
     app.register_error_handler(CSRFError, _show_stale_form)
     app.register_error_handler(HTTPException, _show_http_error)
+    app.register_error_handler(DBAPIError, _show_database_error)
     app.register_error_handler(Exception, _show_crash)
 
 
@@ -69,8 +75,14 @@ def _render_error(error: HTTPException, code: int) -> str:
         code=code,
         is_crash=is_crash,
         is_worth_again=request.method == "GET" and (is_crash or code == 429),
-        next_step=_say_whom_to_tell() if is_crash else NEXT_STEPS.get(code),
+        next_step=_say_next_step(code),
     )
+
+
+def _say_next_step(code: int) -> str | None:
+    if code >= 500 and (request.method == "GET" or code not in NEXT_STEPS):
+        return _say_whom_to_tell()
+    return NEXT_STEPS.get(code)
 
 
 def _say_whom_to_tell() -> str:
@@ -94,6 +106,16 @@ def _describe_unrouted(code: int) -> str:
     if code == 405:
         return f"{request.method} is not allowed at {request.path[:200]}."
     return f"There is nothing at {request.path[:200]}."
+
+
+def _show_database_error(error: DBAPIError) -> ResponseReturnValue:
+    """Answer what will go well in a moment by 503, and the rest as any other failure."""
+    why = why_try_again(error)
+    if not why:
+        return _show_crash(error)
+    told = (request.method, request.path, first_line_of(error))
+    current_app.logger.warning("%s %s is to be tried again: %s", *told)
+    return _show_http_error(ServiceUnavailable(why, retry_after=BUSY_SECONDS))
 
 
 def _show_crash(error: Exception) -> ResponseReturnValue:

@@ -8,9 +8,9 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from .columns import utc_now
-from .models import Run, RunStatus, StepStatus
+from .models import OPEN_STATUSES, Run, RunStatus, StepStatus
+from .periods import DAY
 
-DAY = timedelta(days=1)
 BAR_WIDTH = 72
 # In the order in which a bar shows them.
 BAR_STATUSES = (
@@ -23,7 +23,6 @@ BAR_STATUSES = (
 # The word and the glyph of each status; steps and runs share them.
 STATUS_WORDS = {"completed": "ok", "unrun": "not run"}
 STATUS_GLYPHS = {"queued": "pending", "webhook": "pending", "unrun": "pending"}
-OPEN_STATUSES = (RunStatus.PENDING, RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.WEBHOOK)
 
 
 class Segment(NamedTuple):

@@ -6,8 +6,9 @@ from typing import Any
 from zlib import crc32
 
 from .columns import utc_now
-from .formats import DAY, OPEN_STATUSES, last_sign
-from .models import Run, RunStatus, StepStatus
+from .formats import last_sign
+from .models import OPEN_STATUSES, Run, RunStatus, StepStatus
+from .periods import DAY
 
 
 def is_live(run: Run) -> bool:

@@ -5,16 +5,16 @@ whole: a million lines are counted in blocks, and only those shown are cut out.
 """
 
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice, takewhile
+from itertools import islice
 
+from .line_ranges import PAGE, Line, LineRange, Most, Span
 from .sgr import cut_after_sgr, cut_before_sgr, find_effect, strip_sgr
 
 BLOCK_BYTES = 16 * 1024
-# What one range shows at most; a control character counts as many, as it needs an element.
-RANGE_LINES = 1_000
-RANGE_BYTES = 256 * 1024
+# A control character counts as many bytes, as it needs an element.
 CONTROL_WEIGHT = 16
 # A longer line is shown without its middle.
 LINE_BYTES = 8_000
@@ -24,49 +24,10 @@ LINE_END_BYTES = 2_000
 CONTEXT_LINES = 100
 # A search counts so many lines, and then says "10,000+".
 COUNTED_HITS = 10_000
+# How much of an output is searched at once.
+SEARCHED_BYTES = 64 * 1024
 
 _CONTROLS = bytes((*range(32), 127))
-Span = tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line as it is shown: whole, or its start and its end and how many bytes are between.
-
-    `effect` has the parameters of the sequence that does to colours what the bytes between do.
-    """
-
-    number: int
-    start: str
-    omitted: int = 0
-    effect: str = ""
-    end: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class LineRange:
-    """Lines that follow each other, out of `total`; `span` is where they stand in the output."""
-
-    lines: tuple[Line, ...]
-    total: int
-    span: Span = (0, 0)
-    # The parameters of the sequence that holds before the first line.
-    carried: str = ""
-
-    @property
-    def first(self) -> int:
-        """Return the number of the first line."""
-        return self.lines[0].number if self.lines else 1
-
-    @property
-    def last(self) -> int:
-        """Return the number of the last line; 0 when there is none."""
-        return self.lines[-1].number if self.lines else 0
-
-    @property
-    def later(self) -> int:
-        """Return how many lines come after it."""
-        return max(self.total - self.last, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,58 +63,64 @@ def _after_newlines(output: bytes, place: int, n: int) -> int:
     return place
 
 
-def cut_end(output: bytes, total: int, most: int = RANGE_LINES) -> LineRange:
+def cut_end(output: bytes, total: int, most: Most = PAGE) -> LineRange:
     """Return the last lines."""
     return _make_range(output, total, _spans_before(output, len(output), most), None)
 
 
-def cut_from(output: bytes, total: int, number: int) -> LineRange:
+def cut_from(output: bytes, total: int, number: int, most: Most = PAGE) -> LineRange:
     """Return the lines from this one on; none when there is no such line."""
     start = find_line(output, number)
-    spans = [] if start is None else _spans_from(output, start)
+    spans = [] if start is None else _spans_from(output, start, most)
     return _make_range(output, total, spans, number)
 
 
-def cut_until(output: bytes, total: int, number: int) -> LineRange:
+def cut_until(output: bytes, total: int, number: int, most: Most = PAGE) -> LineRange:
     """Return the lines up to this one."""
     end = find_line(output, number + 1)
-    spans = _spans_before(output, len(output) if end is None else end)
+    spans = _spans_before(output, len(output) if end is None else end, most)
     return _make_range(output, total, spans, None if end is None else number - len(spans) + 1)
 
 
-def cut_around(output: bytes, total: int, number: int) -> LineRange:
+def cut_around(output: bytes, total: int, number: int, most: Most = PAGE) -> LineRange:
     """Return this line with a few before it and many after it; none when there is no such."""
     start = find_line(output, number)
     if start is None:
         return LineRange((), total)
-    before = _spans_before(output, start, CONTEXT_LINES, RANGE_BYTES // 2)
-    after = _spans_from(output, start, RANGE_LINES - len(before))
+    quarter = most.bytes // 4
+    before = _spans_before(output, start, Most(CONTEXT_LINES, quarter))
+    after = _spans_from(output, start, Most(most.lines - len(before), most.bytes - quarter))
     return _make_range(output, total, before + after, number - len(before))
 
 
-def _spans_from(output: bytes, start: int, most: int = RANGE_LINES) -> list[Span]:
+def count_beside(output: bytes, lines: LineRange, most: Most) -> Span:
+    """Return how many lines before a range, and how many after it, come next."""
+    start, end = lines.span
+    before = _spans_before(output, start, most)
+    return len(before), len(_spans_from(output, end + 1, most))
+
+
+def _spans_from(output: bytes, start: int, most: Most) -> list[Span]:
     spans: list[Span] = []
     weight = 0
-    while start < len(output) and len(spans) < most:
+    while start < len(output) and len(spans) < most.lines:
         end = _line_end(output, start)
         weight += _weigh(output, start, end)
-        if spans and weight > RANGE_BYTES:
+        if spans and weight > most.bytes:
             break
         spans.append((start, end))
         start = end + 1
     return spans
 
 
-def _spans_before(
-    output: bytes, stop: int, most: int = RANGE_LINES, most_bytes: int = RANGE_BYTES
-) -> list[Span]:
+def _spans_before(output: bytes, stop: int, most: Most) -> list[Span]:
     spans: list[Span] = []
     weight = 0
-    while stop > 0 and len(spans) < most:
+    while stop > 0 and len(spans) < most.lines:
         end = stop - output.endswith(b"\n", 0, stop)
         start = output.rfind(b"\n", 0, end) + 1
         weight += _weigh(output, start, end)
-        if spans and weight > most_bytes:
+        if spans and weight > most.bytes:
             break
         spans.append((start, end))
         stop = start
@@ -211,51 +178,84 @@ def read_line(output: bytes, number: int) -> bytes | None:
 
 def find_hits(output: bytes, text: str, number: int) -> Hits:
     """Count the lines that hold a text; tell the first at or after a line, else the first."""
-    haystack, needle = _fold(output, text)
-    found = list(islice(_hit_lines(haystack, needle, 0, 1), COUNTED_HITS + 1))
+    found = list(islice(_hit_lines(output, text), COUNTED_HITS + 1))
     if not found:
         return Hits()
-    start = find_line(haystack, number)
-    line = found[0]
-    if start is not None:
-        line = next(_hit_lines(haystack, needle, start, number), line)
-    here = find_line(haystack, line) or 0
-    after = _line_end(haystack, here) + 1
-    return Hits(
-        n=min(len(found), COUNTED_HITS),
-        is_exact=len(found) <= COUNTED_HITS,
-        line=line,
-        place=bisect_left(found, line) + 1 if line <= found[:COUNTED_HITS][-1] else 0,
-        previous=_hit_before(haystack, needle, here, line),
-        next=next(_hit_lines(haystack, needle, after, line + 1), 0),
-    )
+    if len(found) > COUNTED_HITS and number > found[COUNTED_HITS - 1]:
+        return _find_hit_beyond(output, text, number) or _hit_at(found, 0)
+    # After the last one it starts anew.
+    return _hit_at(found, bisect_left(found, number) % len(found))
 
 
 def find_hits_in(output: bytes, lines: LineRange, text: str) -> frozenset[int]:
     """Return which lines of a range hold a text."""
-    haystack, needle = _fold(output[slice(*lines.span)], text)
-    return frozenset(
-        takewhile(lambda n: n <= lines.last, _hit_lines(haystack, needle, 0, lines.first))
+    return frozenset(_hit_lines(output, text, *lines.span, lines.first))
+
+
+def _hit_at(found: list[int], place: int) -> Hits:
+    return Hits(
+        n=min(len(found), COUNTED_HITS),
+        is_exact=len(found) <= COUNTED_HITS,
+        line=found[place],
+        place=place + 1,
+        previous=found[place - 1] if place else 0,
+        next=found[place + 1] if place + 1 < len(found) else 0,
     )
 
 
-def _fold(output: bytes, text: str) -> tuple[bytes, bytes]:
-    """Return both in lower case, without colours; of ASCII alone that is fast."""
-    plain = strip_sgr(output)
-    if text.isascii():
-        return plain.lower(), text.lower().encode()
-    return plain.decode().casefold().encode(), text.casefold().encode()
+def _find_hit_beyond(output: bytes, text: str, number: int) -> Hits | None:
+    """Return the first line with a text from this one on, beyond those that are counted."""
+    start = find_line(output, number)
+    if start is None:
+        return None
+    following = _hit_lines(output, text, start, len(output), number)
+    line = next(following, 0)
+    previous = _hit_before(output, text, start, number) if line else 0
+    return Hits(COUNTED_HITS, False, line, 0, previous, next(following, 0)) if line else None
 
 
-def _hit_lines(haystack: bytes, needle: bytes, start: int, number: int) -> Iterator[int]:
-    """Yield the numbers of the lines that hold the text, from one that starts here."""
-    counted = start
-    while (place := haystack.find(needle, start)) >= 0:
-        number += haystack.count(b"\n", counted, place)
-        yield number
-        counted, start = place, _line_end(haystack, place)
+def _fold(text: bytes, is_ascii: bool) -> bytes:
+    """Return a text in lower case; of ASCII alone that is fast."""
+    return text.lower() if is_ascii else text.decode().casefold().encode()
 
 
-def _hit_before(haystack: bytes, needle: bytes, here: int, number: int) -> int:
-    place = haystack.rfind(needle, 0, max(here - 1, 0))
-    return number - haystack.count(b"\n", place, here) if place >= 0 else 0
+def _hit_lines(
+    output: bytes, wanted: str, start: int = 0, stop: int | None = None, number: int = 1
+) -> Iterator[int]:
+    """Yield the numbers of the lines that hold the text as a reader sees them.
+
+    The first line starts here. Block by block: only of one are there copies, without its colours
+    and in lower case; the end of its last line goes on in the next.
+    """
+    is_ascii, rest, last = wanted.isascii(), b"", 0
+    needle = _fold(wanted.encode(), is_ascii)
+    for begin, end in _blocks(output, start, len(output) if stop is None else stop):
+        text = rest + _fold(strip_sgr(output[begin:end]), is_ascii)
+        place = counted = 0
+        while (place := text.find(needle, place)) >= 0:
+            number += text.count(b"\n", counted, place)
+            if number != last:
+                yield number
+            last, counted, place = number, place, _line_end(text, place)
+        number += text.count(b"\n", counted)
+        rest = text[max(len(text) - len(needle) + 1, text.rfind(b"\n") + 1) :]
+
+
+def _blocks(output: bytes, start: int, stop: int) -> Iterator[Span]:
+    """Yield where blocks begin and end, none of them inside a character or a sequence."""
+    while start < stop:
+        end = start + SEARCHED_BYTES
+        end = cut_before_sgr(output, _character_at(output, end)) if end < stop else stop
+        yield start, end
+        start = end
+
+
+def _hit_before(output: bytes, text: str, here: int, number: int) -> int:
+    """Return the last line with the text before this one, which starts here; 0: none."""
+    found: deque[int] = deque(maxlen=1)
+    while here > 0 and not found:
+        start = output.rfind(b"\n", 0, max(here - SEARCHED_BYTES, 0)) + 1
+        number -= output.count(b"\n", start, here)
+        found.extend(_hit_lines(output, text, start, here, number))
+        here = start
+    return found[0] if found else 0

@@ -9,6 +9,7 @@ from htmx_flask import request
 from . import formats, terminal
 from .auth import shown_path, signed_in
 from .filters import PAGE_SIZES
+from .masking import MAX_SHOWN, MAX_VALUES
 from .models import StepType
 from .queries.running import count_running
 from .static_files import static_url
@@ -43,6 +44,8 @@ def init_rendering(app: Flask) -> None:
         count_running=count_running,
         current_user=current_user,
         is_fragment=wants_fragment,
+        max_shown=MAX_SHOWN,
+        max_values=MAX_VALUES,
         run_path=run_path,
         signed_in=signed_in,
         step_path=step_path,

@@ -12,6 +12,10 @@ Style = tuple[tuple[str, tuple[int, ...]], ...]
 
 SGR = r"\x1b\[(?P<sgr>[0-9;:]{0,100})m"
 _SGR_OF_BYTES = re.compile(SGR.encode())
+# UTF-8 has no such byte.
+_MARK = b"\xff"
+# Of a text with more different sequences, the rest is searched one by one.
+_REPLACED_AT_ONCE = 32
 # A passage that began before so many sequences is not known to go on.
 LOOKED_BACK = 10_000
 
@@ -76,7 +80,15 @@ def find_effect(text: bytes, start: int, end: int) -> str:
 
 def strip_sgr(text: bytes) -> bytes:
     """Return a text without its sequences, as a reader sees it."""
-    return _SGR_OF_BYTES.sub(b"", text) if b"\x1b[" in text else text
+    found = _SGR_OF_BYTES.search(text)
+    # Most texts have many of few sequences: to replace each of these everywhere is fast. The mark
+    # keeps what stood around one from becoming another.
+    for _ in range(_REPLACED_AT_ONCE):
+        if not found:
+            return text.translate(None, _MARK)
+        text = text.replace(found[0], _MARK)
+        found = _SGR_OF_BYTES.search(text, found.start())
+    return _SGR_OF_BYTES.sub(b"", text).translate(None, _MARK)
 
 
 def cut_before_sgr(text: bytes, place: int) -> int:

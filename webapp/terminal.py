@@ -39,10 +39,17 @@ _NAMES = (
 
 
 def visible_text(text: str) -> str:
-    """Return the text as it is shown: without colours, hidden characters by name."""
-    if _is_plain(text):
-        return text
-    return _SPECIAL.sub(lambda match: "" if match["sgr"] is not None else _names(match[0]), text)
+    """Return the text as it is shown: without colours, hidden characters by name.
+
+    White space is hidden where there is nothing else.
+    """
+    if not _is_plain(text):
+        text = _SPECIAL.sub(_name_match, text)
+    return _names(text) if text.isspace() else text
+
+
+def _name_match(match: re.Match[str]) -> str:
+    return "" if match["sgr"] is not None else _names(match[0])
 
 
 def render_text(text: str) -> Markup:
@@ -114,6 +121,8 @@ def _names(characters: str) -> str:
 @lru_cache(maxsize=512)
 def _name_of(character: str) -> str:
     code = ord(character)
+    if character == " ":
+        return "‹SP›"
     if code < len(_NAMES):
         return f"‹{_NAMES[code]}›"
     return "‹DEL›" if code == 0x7F else f"‹U+{code:04X}›"

@@ -1,12 +1,25 @@
-"""Begin transactions that write: one that waits for its turn, and one that never waits."""
+"""Begin transactions that write: one that waits for its turn, and one that never waits.
 
+Tell too when the wait was too long.
+"""
+
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from .database import BUSY_TIMEOUT_MS
 from .extensions import db
+
+BUSY = "The database is busy: an import is writing. Try again."
+TOO_SLOW = "The database took too long to answer. Try again."
+# PostgreSQL's codes of a lock that was not free, of two transactions that waited for each other,
+# and of a statement that ran into the time limit.
+STATES = {"55P03": BUSY, "40P01": BUSY, "57014": TOO_SLOW}
+# SQLite tells more in the upper bits of its codes.
+SQLITE_PRIMARY = 0xFF
 
 
 @contextmanager
@@ -43,3 +56,11 @@ def impatient_connection() -> Iterator[Connection]:
             # The next one who gets this connection is patient.
             connection.rollback()
             connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+
+
+def why_try_again(error: DBAPIError) -> str:
+    """Return what to say when a statement failed that may go well in a moment, else nothing."""
+    if isinstance(error.orig, sqlite3.OperationalError):
+        code = error.orig.sqlite_errorcode & SQLITE_PRIMARY
+        return BUSY if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) else ""
+    return STATES.get(getattr(error.orig, "sqlstate", None) or "", "")

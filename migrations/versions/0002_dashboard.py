@@ -19,6 +19,11 @@ depends_on = None
 # Name, table, columns.
 INDEXES = (
     ("ix_runs_workflow_name_status_id", "runs", ["workflow_name", "status", "id"]),
+    ("ix_runs_created_at_id", "runs", ["created_at", "id"]),
+    ("ix_runs_status_created_at_id", "runs", ["status", "created_at", "id"]),
+    ("ix_runs_workspace_created_at_id", "runs", ["workspace", "created_at", "id"]),
+    ("ix_runs_workflow_name_created_at_id", "runs", ["workflow_name", "created_at", "id"]),
+    ("ix_runs_target_created_at_id", "runs", ["target", "created_at", "id"]),
     ("ix_runs_started_at_id_status", "runs", ["started_at", "id", "status"]),
     ("ix_runs_duration_ms_id", "runs", ["duration_ms", "id"]),
     ("ix_steps_run_id_id_status_step_type", "steps", ["run_id", "id", "status", "step_type"]),

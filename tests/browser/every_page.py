@@ -61,7 +61,7 @@ NO_PAGES: Final[dict[str, str]] = {
     "pages.show_step_peek": "a part of show_run",
     "pages.show_step_progress": "a part of show_step",
     "pages.list_step_lines": "a part of show_step",
-    "pages.find_values": "a part of the filter forms",
+    "pages.list_suggestions": "a part of the filter forms",
     "pages.show_step_output": "plain text",
 }
 SIGNED_OUT: Final = {"login": "/login", "signed-out-not-found": "/static/nothing"}

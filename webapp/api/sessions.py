@@ -4,7 +4,8 @@ import orjson
 from flask import Response, g, request
 from werkzeug.exceptions import BadRequest, Unauthorized
 
-from ..auth import API_LOGIN_LASTS, find_user, make_token, revoke_token, token_challenge
+from ..accounts import make_token, revoke_token
+from ..auth import API_LOGIN_LASTS, find_user, token_challenge
 from ..columns import utc_now
 from . import bp
 from .arguments import refuse_parameters

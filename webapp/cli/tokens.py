@@ -6,8 +6,7 @@ from datetime import timedelta
 import click
 from click import ClickException
 
-from ..accounts import add_token
-from ..auth import revoke_token
+from ..accounts import add_token, revoke_token
 from ..columns import utc_now
 from ..models import Token
 from ..queries.users import find_tokens, find_user_named

@@ -9,7 +9,7 @@ from ..models import RunStatus
 from .lists import TimedFilters
 from .reader import ArgsReader
 
-SORTS = ("id", "started_at", "duration_ms", "workflow_name")
+SORTS = ("id", "created_at", "started_at", "duration_ms", "workflow_name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,9 @@ class RunFilters(TimedFilters):
         return "-id"
 
     @classmethod
-    def from_args(cls, args: MultiDict[str, str], blank_is_absent: bool = False) -> Self:
+    def from_args(
+        cls, args: MultiDict[str, str], default_sort: str = "-id", blank_is_absent: bool = False
+    ) -> Self:
         """Read the query string; what is wrong stands in `errors` and is left out."""
         reader = ArgsReader(args, blank_is_absent)
         reader.refuse_unknown(cls.names())
@@ -39,9 +41,9 @@ class RunFilters(TimedFilters):
             workspace=reader.texts("workspace"),
             run_group_id=reader.texts("run_group_id"),
             **cls.read_timed(reader),
-            sort=reader.choice("sort", (*SORTS, *(f"-{one}" for one in SORTS)), cls.api_sort()),
+            sort=reader.choice("sort", (*SORTS, *(f"-{one}" for one in SORTS)), default_sort),
             offset=reader.integer("offset", 0),
             limit=reader.limit(),
-            default_sort=cls.api_sort(),
+            default_sort=default_sort,
         )
         return replace(filters, errors=tuple(reader.errors))

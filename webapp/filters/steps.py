@@ -33,17 +33,11 @@ class StepFilters(TimedFilters):
     def from_args(
         cls, args: MultiDict[str, str], default_sort: str = "id", blank_is_absent: bool = False
     ) -> Self:
-        """Read the query string; what is wrong stands in `errors` and is left out.
-
-        A page that shows a range of time has the latest start first, unless told otherwise.
-        """
+        """Read the query string; what is wrong stands in `errors` and is left out."""
         reader = ArgsReader(args, blank_is_absent)
         reader.refuse_unknown(cls.names())
-        values = cls._read(reader)
-        if default_sort == "-id" and cls(**values).has_times:
-            default_sort = "-started_at"
         filters = cls(
-            **values,
+            **cls._read(reader),
             sort=reader.choice("sort", (*SORTS, *(f"-{name}" for name in SORTS)), default_sort),
             offset=reader.integer("offset", 0),
             limit=reader.limit(),

@@ -11,7 +11,7 @@ _TIME = re.compile(
     r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?([Zz]|[+-]\d\d:\d\d)?)?", re.ASCII
 )
 _DURATION_PART = re.compile(
-    r"\s*(\d{1,15}(?:\.\d{1,6})?)\s*(ms|seconds?|sec|s|minutes?|mins?|m|hours?|h|days?|d)\b",
+    r"\s*(\d{1,15}(?:\.\d{1,6})?)\s*(ms|seconds?|sec|s|minutes?|mins?|m|hours?|h|days?|d)(?![a-z])",
     re.ASCII,
 )
 _UNIT_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}

@@ -30,7 +30,7 @@ def is_demo(source: Source) -> bool:
     While it is imported, its path is that of the unpacked files; interrupted, it stays so.
     """
     is_moved = source.moved_to is not None and source.name == NAME
-    return is_moved and (source.path == SAMPLE.name or not Path(source.path).exists())
+    return is_moved and (source.path == SAMPLE.name or not _is_there(Path(source.path)))
 
 
 def can_import(source: Source) -> bool:
@@ -47,7 +47,7 @@ def is_importing(source: Source) -> bool:
 def find_missing_path(source: Source) -> str:
     """Return the path of a source that is gone, or an empty text."""
     if is_demo(source):
-        return "" if SAMPLE.exists() else str(SAMPLE)
+        return "" if _is_there(SAMPLE) else str(SAMPLE)
     paths = [path for path in (source.path, source.workspaces_path) if path]
     return next((path for path in paths if not _is_there(Path(path))), "")
 

@@ -31,17 +31,7 @@ def start_import(app: Flask, source_id: int) -> bool:
         return False
     said = tempfile.TemporaryFile()  # noqa: SIM115 - closed by who waits for the process
     try:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "flask", "--app", "webapp", "sources", "import-claimed"]
-            + [str(source_id)],
-            cwd=PROJECT,
-            env=_environment(app.config),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=said,
-            # Neither Ctrl-C nor the end of the worker reaches it.
-            start_new_session=True,
-        )
+        process = _start_process(app.config, source_id, said)
     except OSError as error:
         said.close()
         end_import(source_id, began_at, CANNOT_START.format(error.strerror))
@@ -50,6 +40,23 @@ def start_import(app: Flask, source_id: int) -> bool:
     name = f"import of source {source_id}"
     threading.Thread(target=_wait_for, args=arguments, name=name, daemon=True).start()
     return True
+
+
+def _start_process(
+    config: Mapping[str, str], source_id: int, said: IO[bytes]
+) -> "subprocess.Popen[bytes]":
+    """Start the process, which writes to `said` what goes wrong."""
+    command = [sys.executable, "-m", "flask", "--app", "webapp", "sources", "import-claimed"]
+    return subprocess.Popen(
+        [*command, str(source_id)],
+        cwd=PROJECT,
+        env=_environment(config),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=said,
+        # Neither Ctrl-C nor the end of the worker reaches it.
+        start_new_session=True,
+    )
 
 
 def _environment(config: Mapping[str, str]) -> dict[str, str]:

@@ -2,12 +2,13 @@
 
 from .base import Base, table_of
 from .counts import BLOCK_SIZE, TOTAL_BLOCK, BlockCount, Counter, StepCount, StepName
-from .enums import Recovered, Role, RunStatus, StepStatus, StepType
+from .enums import OPEN_STATUSES, Recovered, Role, RunStatus, StepStatus, StepType
 from .history import Artifact, Run, Source, Step
 from .users import Token, User
 
 __all__ = [
     "BLOCK_SIZE",
+    "OPEN_STATUSES",
     "TOTAL_BLOCK",
     "Artifact",
     "Base",

@@ -26,6 +26,10 @@ class RunStatus(StrEnum):
     UNKNOWN = "unknown"
 
 
+# A run with one of these has not ended.
+OPEN_STATUSES = (RunStatus.PENDING, RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.WEBHOOK)
+
+
 class StepType(StrEnum):
     """What kind of work a step does: the seven documented types, then the newer agents."""
 

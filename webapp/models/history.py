@@ -54,6 +54,12 @@ class Run(Base):
         # How the latest runs of a workflow ended, and how long they took.
         Index(None, "workflow_name", "status", "id"),
         Index(None, "target", "id"),
+        # Newest first, of one status, workspace, workflow or target.
+        Index(None, "created_at", "id"),
+        Index(None, "status", "created_at", "id"),
+        Index(None, "workspace", "created_at", "id"),
+        Index(None, "workflow_name", "created_at", "id"),
+        Index(None, "target", "created_at", "id"),
         Index(None, "started_at", "id", "status", **_nulls_first("started_at")),
         Index(None, "duration_ms", "id", **_nulls_first("duration_ms")),
         Index(None, "run_group_id", "id", **_where("run_group_id != ''")),

@@ -1,6 +1,6 @@
 """List what failed alike in a period of time."""
 
-from datetime import timedelta
+from datetime import UTC, datetime
 
 from flask import render_template, request
 
@@ -19,6 +19,7 @@ from . import bp
 MAX_GROUPS = 500
 STEPS_PER_PAGE = 100
 TIMES = ("started_after", "started_before")
+EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
 @bp.get("/failure-groups")
@@ -62,4 +63,4 @@ def _period(reader: ArgsReader) -> Period:
     after, before = reader.time("started_after"), reader.time("started_before")
     latest = Period.last(DAY, utc_now())
     before = before or latest.before
-    return Period(after or before - timedelta(days=1), before)
+    return Period(after or max(before, EARLIEST + DAY) - DAY, before)

@@ -65,7 +65,7 @@ def read_args() -> tuple[MultiDict[str, str], bool]:
 
 def says_news(filters: ListFilters) -> bool:
     """Tell whether what comes next would stand at the top of this page."""
-    return filters.offset == 0 and filters.sort in ("-id", "-started_at")
+    return filters.offset == 0 and filters.sort in ("-id", filters.default_sort)
 
 
 def read_news_args() -> tuple[MultiDict[str, str], int]:

@@ -22,7 +22,13 @@ from ..queries.failures import (
     find_failure_groups,
     find_runs_that_failed_alone,
 )
-from ..queries.overview import LONGEST_SEEN, find_running_runs, find_slow_steps, find_steps_at_work
+from ..queries.overview import (
+    LATEST_SEEN,
+    LONGEST_SEEN,
+    find_running_runs,
+    find_slow_steps,
+    find_steps_at_work,
+)
 from ..queries.workflows import find_workflows
 from . import bp
 from .workflows import runs_of
@@ -107,7 +113,8 @@ def show_overview() -> str:
         failed_daily=_failed_daily(lists, days, failed_by_day),
         workflows=workflows,
         runs_of=runs_of,
-        slow_seen=LONGEST_SEEN,
+        longest_seen=LONGEST_SEEN,
+        latest_seen=LATEST_SEEN,
         slow_steps=find_slow_steps(week, MAX_SLOW),
     )
 

@@ -35,7 +35,7 @@ LEAST_PART = 0.1
 SORTS = ("place", "difference")
 
 
-class Total(NamedTuple):
+class TotalLine(NamedTuple):
     """One line of the totals, in words."""
 
     name: str
@@ -59,7 +59,7 @@ class Comparison:
 
     headline: str
     pairs: list[Pair]
-    totals: list[Total]
+    totals: list[TotalLine]
     causes: list[Cause]
     is_added_up: bool
 
@@ -127,16 +127,16 @@ def _headline(run: Run, other: Run) -> str:
     return f"#{run.id} took {same if words == 'about the same' else words}"
 
 
-def _totals(run: Run, other: Run) -> Iterator[Total]:
+def _totals(run: Run, other: Run) -> Iterator[TotalLine]:
     """Yield what the runs have as wholes."""
     yield _total_time("duration", run_duration_ms(run), run_duration_ms(other))
-    yield Total("steps", count(run.count_steps()), count(other.count_steps()))
-    yield Total("failed steps", count(run.steps_failed), count(other.steps_failed))
+    yield TotalLine("steps", count(run.count_steps()), count(other.count_steps()))
+    yield TotalLine("failed steps", count(run.steps_failed), count(other.steps_failed))
 
 
-def _total_time(name: str, here: float | None, there: float | None) -> Total:
+def _total_time(name: str, here: float | None, there: float | None) -> TotalLine:
     words = "" if here is None or there is None else tell_difference(here, there)
-    return Total(name, duration(here) or "not known", duration(there) or "not known", words)
+    return TotalLine(name, duration(here) or "not known", duration(there) or "not known", words)
 
 
 def _idle_times(

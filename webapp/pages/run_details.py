@@ -18,8 +18,8 @@ from ..queries.run_steps import (
     RECOVERED,
     RunStep,
     count_recovered_steps,
+    find_failed_step_at,
     find_run_steps,
-    find_step_at,
     find_step_groups,
     has_modules,
 )
@@ -55,7 +55,7 @@ class RunSteps:
     running: Sequence[RunStep] = ()
 
 
-class Failure(NamedTuple):
+class FailedStep(NamedTuple):
     """The step that failed last: its place in words, and its line with the way to it."""
 
     name: str
@@ -71,7 +71,7 @@ def show_run(run_id: int) -> Response:
     view = StepView.from_args(request.args)
     run = get_run(str(run_id))
     is_whole = not wants_fragment()
-    steps = find_steps(run, view, with_facts=is_whole)
+    steps = gather_steps(run, view, with_facts=is_whole)
     context = facts_of(run, steps) if is_whole else {}
     return render_page(
         "runs/show.html",
@@ -117,8 +117,8 @@ def moving_facts_of(run: Run, steps: RunSteps) -> dict[str, Any]:
     }
 
 
-def find_steps(run: Run, view: StepView, with_facts: bool) -> RunSteps:
-    """Find a page of the steps of a run, and with the facts all else that is told of them.
+def gather_steps(run: Run, view: StepView, with_facts: bool) -> RunSteps:
+    """Gather a page of the steps of a run, and with the facts all else that is told of them.
 
     Few steps are read once, all of them; of very many each part of the page asks for its own.
     """
@@ -155,18 +155,19 @@ def _find_many(run: Run, page: Sequence[RunStep]) -> RunSteps:
     found = find_step_groups(run, column, MAX_GROUPS)
     if noun == "module" and found.n < 2:
         noun, found = "name", find_step_groups(run, Step.step_name, MAX_GROUPS)
-    failed = find_step_at(run.id, found.failed_at) if found.failed_at is not None else None
+    place = found.failed_at
+    failed = find_failed_step_at(run.id, place) if place is not None else None
     spans = [GroupSpan(*group) for group in found.groups]
     running = find_run_steps(run.id, StepStatus.RUNNING, LISTED_STEPS) if is_live(run) else []
     return RunSteps(page, found.recovered, spans, noun, found.n, failed, running)
 
 
-def _failure(run: Run, step: Any) -> Failure:
+def _failure(run: Run, step: Any) -> FailedStep:
     url = step_path(step.id)
     n = max(run.total_steps, run.count_steps())
     place = f"the {_ordinal(step.position)} of {plural(n, 'step')}"
     line_url = f"{url}#L{step.output_lines}" if step.output_lines else url
-    return Failure(
+    return FailedStep(
         visible_text(step.step_name) or "(no name)",
         url,
         place,

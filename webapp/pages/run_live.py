@@ -19,7 +19,7 @@ from ..queries.run_steps import (
 )
 from ..queries.runs import get_run
 from . import bp
-from .run_details import RunSteps, facts_of, find_steps, moving_facts_of
+from .run_details import RunSteps, facts_of, gather_steps, moving_facts_of
 from .run_steps import StepView, make_live_table, make_table, page_size
 
 
@@ -57,7 +57,7 @@ def show_run_live(run_id: int) -> ResponseReturnValue:
     followed = find_run_steps_by_ids(run.id, shown.step)
     if is_live(run) and version_of(run, followed) == shown.seen:
         return "", 204
-    steps = find_steps(run, shown.view, with_facts=True)
+    steps = gather_steps(run, shown.view, with_facts=True)
     if not shown.n:
         return _render_whole(run, shown.view, steps)
     return _render_changes(run, shown, followed, steps)

@@ -28,13 +28,15 @@ STATUSES = (
 )
 SORTS = {
     "": "newest first",
-    "id": "oldest first",
+    "created_at": "oldest first",
     "-started_at": "latest start first",
     "started_at": "earliest start first",
     "-duration_ms": "longest first",
     "duration_ms": "shortest first",
     "workflow_name": "by workflow, A to Z",
     "-workflow_name": "by workflow, Z to A",
+    "-id": "highest number first",
+    "id": "lowest number first",
 }
 
 
@@ -42,7 +44,7 @@ SORTS = {
 def list_runs() -> ResponseReturnValue:
     """List runs, newest first."""
     args, is_exact = read_args()
-    filters = RunFilters.from_args(args, blank_is_absent=True)
+    filters = RunFilters.from_args(args, default_sort="-created_at", blank_is_absent=True)
     last_id = find_last_id(Run.id) if says_news(filters) else None
     runs = find_runs(filters, params=False)
     facets = RunFacets.of(filters)
@@ -66,7 +68,7 @@ def list_runs() -> ResponseReturnValue:
 def show_new_runs() -> str:
     """Say how many runs of a view came after a run; nothing when none did."""
     args, after = read_news_args()
-    filters = RunFilters.from_args(args, blank_is_absent=True)
+    filters = RunFilters.from_args(args, default_sort="-created_at", blank_is_absent=True)
     total = count_new_runs(filters, after)
     return render_template(
         "_news.html", total=total, noun="run", endpoint="pages.list_runs", filters=filters

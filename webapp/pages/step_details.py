@@ -9,10 +9,9 @@ from werkzeug.datastructures import MultiDict
 
 from ..columns import utc_now
 from ..filters import ArgsReader
-from ..formats import OPEN_STATUSES, last_sign
+from ..formats import last_sign
 from ..masking import named_values
-from ..models import Step, StepStatus
-from ..output_lines import RANGE_LINES
+from ..models import OPEN_STATUSES, Step, StepStatus
 from ..queries.outputs import read_bytes
 from ..queries.runs import find_neighbour
 from ..queries.same_steps import find_same_steps
@@ -56,7 +55,7 @@ def show_step_progress(step_id: int) -> str:
     step = get_step(step_id)
     has_grown = step.output_bytes != seen_bytes
     facts = _facts_of(step)
-    context: dict[str, Any] = {"range_lines": RANGE_LINES}
+    context: dict[str, Any] = {}
     if not facts["is_live"]:
         context |= _comparison_of(step) | {"telling": find_telling(step, read_bytes(step))}
     draws_output = not last and (has_grown or not facts["is_live"])

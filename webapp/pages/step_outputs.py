@@ -9,12 +9,11 @@ from markupsafe import Markup
 from werkzeug.exceptions import BadRequest, NotFound
 
 from ..filters import ArgsReader, FilterError
+from ..line_ranges import PAGE, PART, Line, LineRange, Most
 from ..models import Step
 from ..output_lines import (
-    RANGE_LINES,
     Hits,
-    Line,
-    LineRange,
+    count_beside,
     cut_around,
     cut_end,
     cut_from,
@@ -25,12 +24,13 @@ from ..output_lines import (
 )
 from ..queries.outputs import iter_output, read_bytes
 from ..queries.steps import get_step
+from ..rendering import wants_fragment
 from ..terminal import render_texts, visible_text
 from . import bp
 
 MAX_SEARCHED = 200
 # The last lines among which a failed step's telling one is looked for.
-TELLING_LINES = 20
+TELLING = PAGE._replace(lines=20)
 
 
 class LineAsked(NamedTuple):
@@ -104,6 +104,7 @@ def draw_output(step: Step, reader: ArgsReader) -> dict[str, Any]:
         hits = find_hits(output, asked.q, asked.marked[0] or asked.first or 1)
     lines = _find_range(step, output, asked, hits.line, reader)
     found = find_hits_in(output, lines, asked.q) if hits.n else frozenset()
+    n_earlier, n_later = count_beside(output, lines, PART)
     return {
         "lines": lines,
         "drawn": list(_draw(lines, asked, found, hits.line)),
@@ -112,7 +113,8 @@ def draw_output(step: Step, reader: ArgsReader) -> dict[str, Any]:
         "telling": find_telling(step, output),
         "is_whole": lines.first == 1 and not lines.later,
         "reader": reader,
-        "range_lines": RANGE_LINES,
+        "n_earlier": n_earlier,
+        "n_later": n_later,
     }
 
 
@@ -148,24 +150,25 @@ def _find_range(
 ) -> LineRange:
     """Return the lines asked for; a marked line goes before a range, and that before a hit."""
     total = step.output_lines
+    most = PART if asked.first or asked.last or wants_fragment() else PAGE
     numbers = {"line": asked.marked[0], "first": asked.first, "last": asked.last}
     beyond = [(name, number) for name, number in numbers.items() if number > total]
     for name, number in beyond:
         problem = f"there is no line {number}; the output has {total:,}"
         reader.errors.append(FilterError(name, problem))
-    if beyond or (_is_short(output, total) and not asked.first and not asked.last):
-        return cut_end(output, total)
+    if beyond or (_is_short(output, total, most) and not asked.first and not asked.last):
+        return cut_end(output, total, most)
     if asked.marked[0]:
-        return cut_around(output, total, asked.marked[0])
+        return cut_around(output, total, asked.marked[0], most)
     if asked.first:
-        return cut_from(output, total, asked.first)
+        return cut_from(output, total, asked.first, most)
     if asked.last:
-        return cut_until(output, total, asked.last)
-    return cut_around(output, total, hit) if hit else cut_end(output, total)
+        return cut_until(output, total, asked.last, most)
+    return cut_around(output, total, hit, most) if hit else cut_end(output, total, most)
 
 
-def _is_short(output: bytes, total: int) -> bool:
-    return total <= RANGE_LINES and cut_end(output, total).first == 1
+def _is_short(output: bytes, total: int, most: Most) -> bool:
+    return total <= most.lines and cut_end(output, total, most).first == 1
 
 
 def _draw(
@@ -197,7 +200,7 @@ def find_telling(step: Step, output: bytes) -> tuple[int, str] | None:
     """Return number and text of the last line of a failed step that says something."""
     if step.status != "failed" or not output:
         return None
-    for line in reversed(cut_end(output, step.output_lines, TELLING_LINES).lines):
+    for line in reversed(cut_end(output, step.output_lines, TELLING).lines):
         text = visible_text(line.start)
         if re.search(r"\w", text):
             return line.number, text[:500]

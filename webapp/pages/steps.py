@@ -24,14 +24,13 @@ STATUSES = (
 )
 SORTS = {
     "": "newest first",
-    "id": "oldest first",
-    "-started_at": "latest start first",
-    "started_at": "earliest start first",
+    "started_at": "oldest first",
     "-duration_ms": "longest first",
     "duration_ms": "shortest first",
     "step_name": "by name, A to Z",
     "-step_name": "by name, Z to A",
     "-id": "last imported first",
+    "id": "first imported first",
 }
 
 
@@ -39,7 +38,7 @@ SORTS = {
 def list_steps() -> ResponseReturnValue:
     """List steps, newest first."""
     args, is_exact = read_args()
-    filters = StepFilters.from_args(args, default_sort="-id", blank_is_absent=True)
+    filters = StepFilters.from_args(args, default_sort="-started_at", blank_is_absent=True)
     last_id = find_last_id(Step.id) if says_news(filters) else None
     found = look_up(filters)
     steps = find_steps(filters, LIST_COLUMNS, found)
@@ -64,7 +63,7 @@ def list_steps() -> ResponseReturnValue:
 def show_new_steps() -> str:
     """Say how many steps of a view came after a step; nothing when none did."""
     args, after = read_news_args()
-    filters = StepFilters.from_args(args, default_sort="-id", blank_is_absent=True)
+    filters = StepFilters.from_args(args, default_sort="-started_at", blank_is_absent=True)
     total = count_new_steps(filters, after)
     return render_template(
         "_news.html", total=total, noun="step", endpoint="pages.list_steps", filters=filters

@@ -8,7 +8,7 @@ from . import bp
 
 
 @bp.get("/suggestions/<string:field>")
-def find_values(field: str) -> str:
+def list_suggestions(field: str) -> str:
     """Answer with the values of a field that contain what was typed, as options of a list."""
     if field not in SUGGESTED:
         abort(404, f"There is nothing to suggest for {field[:60]}.")

@@ -1,18 +1,18 @@
 """Make, list and revoke tokens."""
 
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from werkzeug.datastructures import MultiDict
 
-from .. import auth
+from .. import accounts
 from ..accounts import MAX_NAME, AccountError
-from ..accounts import add_token as make_token_of
 from ..columns import utc_now
 from ..filters import ArgsReader
+from ..models import User
 from ..queries.users import MAX_TOKENS, count_tokens, find_latest_tokens, get_token, get_user
 from . import bp
 
@@ -29,10 +29,17 @@ LONGEST = timedelta(days=3650)
 EVERYONE = "all"
 
 
+class Asked(NamedTuple):
+    """Whose tokens a query string asks for; without an owner, everyone's."""
+
+    reader: ArgsReader
+    owner: User | None
+
+
 @bp.get("/tokens")
 def list_tokens() -> str:
     """List one's own tokens; for an admin those of another user or of everyone too."""
-    return _draw()
+    return _draw(_read_asked())
 
 
 @bp.post("/tokens")
@@ -43,12 +50,14 @@ def add_token() -> ResponseReturnValue:
     No cache keeps the answer. A reload asks before it sends the form again, and is refused then,
     as the name is taken.
     """
+    # First: it may answer 404, and a token would be made that nobody sees.
+    asked = _read_asked()
     name = request.form.get("name", "").strip()
     try:
-        token = make_token_of(current_user.id, name, _read_expiry(request.form))
+        token = accounts.add_token(current_user.id, name, _read_expiry(request.form))
     except AccountError as error:
-        return _draw(error=error, values=request.form)
-    return _draw(token=token, token_name=name)
+        return _draw(asked, error=error, values=request.form)
+    return _draw(asked, token=token, token_name=name)
 
 
 @bp.post("/tokens/<int:token_id>/revoke")
@@ -56,16 +65,22 @@ def revoke_token(token_id: int) -> ResponseReturnValue:
     """Make a token useless at once: one's own, for an admin anybody's."""
     token = get_token(token_id, None if current_user.is_admin else current_user.id)
     name = token.name
-    auth.revoke_token(token.id)
+    accounts.revoke_token(token.id)
     flash(f"Revoked {name}: it is refused from now on.")
     user_id = request.form.get("user_id", "")
     return redirect(url_for("pages.list_tokens", user_id=user_id or None), 303)
 
 
-def _draw(**context: Any) -> str:
+def _read_asked() -> Asked:
+    """Read whose tokens are asked for; answer 404 for somebody who is not there."""
     reader = ArgsReader(request.args, blank_is_absent=True)
     user_id = _read_owner(reader)
-    owner = get_user(user_id) if user_id is not None else None
+    return Asked(reader, get_user(user_id) if user_id is not None else None)
+
+
+def _draw(asked: Asked, **context: Any) -> str:
+    owner = asked.owner
+    user_id = owner.id if owner else None
     return render_template(
         "tokens/list.html",
         tokens=find_latest_tokens(user_id),
@@ -78,7 +93,7 @@ def _draw(**context: Any) -> str:
         default_expiry=DEFAULT_EXPIRY,
         today=utc_now().date(),
         last_day=utc_now().date() + LONGEST,
-        reader=reader,
+        reader=asked.reader,
         **context,
     )
 

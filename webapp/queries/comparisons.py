@@ -9,6 +9,7 @@ from ..columns import UtcDateTime
 from ..extensions import db
 from ..models import Run, RunStatus, Step, StepStatus
 from .conditions import Column, unindexed
+from .run_steps import TELLING_STATUSES, tell_status
 
 # What a list of the runs of one workflow shows.
 RUN_COLUMNS: tuple[Column, ...] = (
@@ -99,16 +100,15 @@ def find_compared_steps(run_id: int, limit: int) -> Sequence[Row[Any]]:
 
 def find_step_sums(run_id: int, limit: int) -> list[StepSum]:
     """Return the same for a run of very many steps, added up by module and name."""
-    failed = func.count().filter(Step.status == StepStatus.FAILED)
     statement = (
         select(
             func.min(Step.id),
             Step.module_name,
             Step.step_name,
             func.count(),
-            failed,
             func.sum(Step.duration_ms),
             func.max(Step.completed_at, type_=UtcDateTime),
+            *(func.count().filter(Step.status == status) for status in TELLING_STATUSES),
         )
         .where(Step.run_id == run_id)
         .group_by(Step.module_name, Step.step_name)
@@ -119,7 +119,8 @@ def find_step_sums(run_id: int, limit: int) -> list[StepSum]:
 
 
 def _step_sum(
-    step_id: int, module: str, name: str, n: int, failed: int, ms: int, ended: object
+    step_id: int, module: str, name: str, n: int, ms: int, ended: object, *counts: int
 ) -> StepSum:
-    status = StepStatus.FAILED if failed else StepStatus.COMPLETED
-    return StepSum(step_id, module, name, n, status, int(ms) if ended else None)
+    status = tell_status(n, dict(zip(TELLING_STATUSES, counts, strict=True)))
+    has_run = ended and status != StepStatus.SKIPPED
+    return StepSum(step_id, module, name, n, status, int(ms) if has_run else None)

@@ -21,6 +21,8 @@ RUNS_SEEN = 100_000
 def count_failed_steps_by(periods: Sequence[Period]) -> list[Total]:
     """Count the failed steps that began in each period, up to COUNTED; periods may overlap."""
     pieces = cut(periods)
+    if not pieces:  # No period has a length.
+        return [Total(0) for _ in periods]
     counts = dict(db.session.execute(_failed_steps(len(pieces)), _times(pieces)).tuples().all())
     totals = [_bounded(counts[number]) for number in range(len(pieces))]
     return [add_totals(_within(period, pieces, totals)) for period in periods]
@@ -29,6 +31,8 @@ def count_failed_steps_by(periods: Sequence[Period]) -> list[Total]:
 def count_runs_by(periods: Sequence[Period]) -> list[dict[str, Total]]:
     """Count the runs that began in each period by status, up to COUNTED; periods may overlap."""
     pieces = cut(periods)
+    if not pieces:
+        return [{} for _ in periods]
     found: list[dict[str, int]] = [{} for _ in pieces]
     for number, status, n in db.session.execute(_runs(len(pieces)), _times(pieces)):
         found[number][status] = n

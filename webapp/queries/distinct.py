@@ -14,14 +14,14 @@ SUGGESTED: dict[str, Column] = {
     "module_name": Step.module_name,
 }
 MAX_SUGGESTIONS = 20
+# No more values than these are looked at for what contains a text.
+WALKED = 20_000
 
 
-def find_distinct(column: Column, contains: str = "") -> list[str]:
-    """Return the distinct values of a column that leads an index, sorted; case is ignored."""
+def find_distinct(column: Column) -> list[str]:
+    """Return the distinct values of a column that leads an index, in the index's order."""
     value = distinct_values(column)
     statement = select(value.c.value).where(value.c.value.is_not(None))
-    if contains:
-        statement = statement.where(value.c.value.icontains(contains, autoescape=True))
     return list(db.session.execute(statement).scalars())
 
 
@@ -42,11 +42,6 @@ def find_workspace_names() -> list[str]:
     return sorted(name for name in find_distinct(Run.workspace) if name)
 
 
-def find_workflow_names() -> list[str]:
-    """Return the names of the workflows that have run, sorted."""
-    return sorted(name for name in find_distinct(Run.workflow_name) if name)
-
-
 def find_step_names(contains: str) -> list[str]:
     """Return the step names that contain a text; case is ignored."""
     statement = select(StepName.name).where(StepName.name.icontains(contains, autoescape=True))
@@ -54,15 +49,29 @@ def find_step_names(contains: str) -> list[str]:
 
 
 def find_suggestions(column: Column, contains: str) -> list[str]:
-    """Return the first values of a column that contain a text, but the empty one."""
-    # Said as the partial index says it, else it is not used.
-    is_filled = column != literal_column("''")
-    value = select(literal("").label("value")).cte("value_of", recursive=True)
-    following = select(func.min(column)).where(column > value.c.value, is_filled)
-    value = value.union_all(select(following.scalar_subquery()).where(value.c.value.is_not(None)))
+    """Return the first values of a column that contain a text, but the empty one.
+
+    Only the first WALKED values are looked at: that none is found doesn't mean that there is none.
+    """
+    value = _filled_values(column)
     statement = (
         select(value.c.value)
         .where(value.c.value != "", value.c.value.icontains(contains, autoescape=True))
         .limit(MAX_SUGGESTIONS)
     )
     return list(db.session.execute(statement).scalars())
+
+
+def _filled_values(column: Column) -> CTE:
+    """Return the rows `value`, `n`: "", then the first distinct values, maybe NULL at the end."""
+    # Said as the partial index says it, else it is not used.
+    is_filled = column != literal_column("''")
+    first = select(literal("").label("value"), literal(0).label("n"))
+    value = first.cte("value_of", recursive=True)
+    following = select(func.min(column)).where(column > value.c.value, is_filled)
+    return value.union_all(
+        # PostgreSQL takes no LIMIT here, so the rows are numbered.
+        select(following.scalar_subquery(), value.c.n + 1).where(
+            value.c.value.is_not(None), value.c.n < WALKED
+        )
+    )

@@ -65,10 +65,14 @@ def count_steps_failed_alike(step: Step, period: Period) -> Total:
 
 
 def find_runs_that_failed_alone(period: Period, limit: int) -> Sequence[Row[Any]]:
-    """Return the runs of a period that failed or were cancelled, but by no step with a start."""
+    """Return the runs of a period that failed or were cancelled, but by no step with a start.
+
+    A run whose failed steps have no start is found by the GROUPED newest of such steps.
+    """
     unplaced = (
         select(Step.run_id)
         .where(Step.started_at.is_(None), Step.status == StepStatus.FAILED)
+        .order_by(Step.id.desc())
         .limit(GROUPED)
     )
     statement = (
@@ -100,9 +104,17 @@ def find_failure_groups(period: Period, total: Total, limit: int) -> FailureGrou
     """
     if total.n > GROUPED:
         period = Period(_find_start_of(period, GROUPED), period.before)
+    rows = db.session.execute(_groups_in(period).limit(limit)).all()
+    groups = [FailureGroup(*row[:5]) for row in rows]
+    n_groups, n_steps = rows[0][5:] if rows else (0, 0)
+    return FailureGroups(groups, n_groups, int(n_steps), period)
+
+
+def _groups_in(period: Period) -> Select[Any]:
+    """Return the values of each group, then how many groups there are, and of how many steps."""
     ids = select(Step.id).where(*_failed_in(period))
     last_id, n = func.max(Step.id), func.count()
-    statement = (
+    return (
         select(
             Step.step_name,
             Step.preview,
@@ -116,12 +128,7 @@ def find_failure_groups(period: Period, total: Total, limit: int) -> FailureGrou
         .group_by(Step.step_name, Step.preview)
         .having(n > 1)
         .order_by(n.desc(), last_id.desc())
-        .limit(limit)
     )
-    rows = db.session.execute(statement).all()
-    groups = [FailureGroup(*row[:5]) for row in rows]
-    n_groups, n_steps = rows[0][5:] if rows else (0, 0)
-    return FailureGroups(groups, n_groups, int(n_steps), period)
 
 
 def _failed_in(period: Period) -> list[ColumnElement[bool]]:

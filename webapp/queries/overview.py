@@ -1,33 +1,25 @@
 """Find what is at work now, and which steps took longest."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import cache
 from statistics import median
 from typing import Any, NamedTuple
 
-from sqlalchemy import (
-    CompoundSelect,
-    Integer,
-    Row,
-    Select,
-    Text,
-    bindparam,
-    case,
-    literal,
-    select,
-    union_all,
-)
+from sqlalchemy import BindParameter, Integer, Row, Select, bindparam, case, select
 from sqlalchemy.orm import aliased
 
 from ..columns import UtcDateTime, utc_now
 from ..extensions import db
 from ..models import Run, RunStatus, Step, StepStatus
-from ..periods import Period
+from ..periods import DAY, Period
 from .conditions import unindexed
-from .running import SILENT_AFTER
+from .latest import find_latest_of_each
 
-# Of the longest steps on record so many are looked at for those of a period.
+# Of the longest steps on record so many are looked at for those of a period; and where these are
+# too few, of the period's own the latest.
 LONGEST_SEEN = 500
+LATEST_SEEN = 1_000
 # Of a slow step so many of the same name that ended well tell how long it usually takes.
 LATEST = 20
 
@@ -41,7 +33,7 @@ class SlowStep(NamedTuple):
 
 def find_running_runs(limit: int) -> Sequence[Row[Any]]:
     """Return the runs that say they are running, newest first; the silent ones stand last."""
-    is_silent = case((Run.updated_at <= utc_now() - SILENT_AFTER, 1), else_=0)
+    is_silent = case((Run.updated_at <= utc_now() - DAY, 1), else_=0)
     statement = (
         select(
             Run.id,
@@ -83,13 +75,18 @@ def find_steps_at_work(run_ids: Sequence[int]) -> dict[int, Row[Any]]:
 def find_slow_steps(period: Period, limit: int) -> list[SlowStep]:
     """Return the longest steps of a period, each name of a workflow once.
 
-    They are looked for among the LONGEST_SEEN longest on record.
+    They are looked for among the LONGEST_SEEN longest on record; where these are not enough, the
+    rest are the longest of the LATEST_SEEN latest of the period.
     """
     # Some share a name, and enough others shall be left.
     values = {"after": period.after, "before": period.before, "limit": limit * 10}
     found: dict[tuple[str, str], Row[Any]] = {}
-    for step in db.session.execute(_slow_steps(), values):
-        found.setdefault((step.workflow_name, step.step_name), step)
+    # What the second finds is no longer than what the first did.
+    for statement in (_longest_on_record, _longest_of_latest):
+        for step in db.session.execute(statement(), values):
+            found.setdefault((step.workflow_name, step.step_name), step)
+        if len(found) >= limit:
+            break
     steps = list(found.values())[:limit]
     usual = find_usual_step_durations(step.step_name for step in steps)
     return [SlowStep(step, usual.get(step.step_name)) for step in steps]
@@ -97,19 +94,15 @@ def find_slow_steps(period: Period, limit: int) -> list[SlowStep]:
 
 def find_usual_step_durations(step_names: Iterable[str]) -> dict[str, int]:
     """Return the median duration of the latest steps of each name that ended well."""
-    names = sorted(set(step_names))
-    if not names:
-        return {}
-    values = {f"name_{number}": name for number, name in enumerate(names)}
-    durations: dict[int, list[int]] = {}
-    for number, ms in db.session.execute(_latest(len(names)), values):
-        durations.setdefault(number, []).append(ms)
-    return {names[number]: round(median(found)) for number, found in durations.items()}
+    durations: dict[str, list[int]] = defaultdict(list)
+    for name, ms in find_latest_of_each(_latest, sorted(set(step_names))):
+        durations[name].append(ms)
+    return {name: round(median(found)) for name, found in durations.items()}
 
 
 # To build such statements takes longer than to run them.
 @cache
-def _slow_steps() -> Select[Any]:
+def _longest_on_record() -> Select[Any]:
     longest = (
         select(Step.id, Step.duration_ms, Step.started_at)
         .where(Step.duration_ms > 0)
@@ -117,15 +110,36 @@ def _slow_steps() -> Select[Any]:
         .limit(LONGEST_SEEN)
         .subquery()
     )
-    ids = (
+    return _slow_steps(
         select(longest.c.id)
         .where(
             longest.c.started_at >= bindparam("after", type_=UtcDateTime),
             longest.c.started_at < bindparam("before", type_=UtcDateTime),
         )
         .order_by(longest.c.duration_ms.desc(), longest.c.id.desc())
-        .limit(bindparam("limit", type_=Integer))
     )
+
+
+@cache
+def _longest_of_latest() -> Select[Any]:
+    latest = (
+        select(Step.id, Step.duration_ms)
+        .where(
+            Step.started_at >= bindparam("after", type_=UtcDateTime),
+            Step.started_at < bindparam("before", type_=UtcDateTime),
+        )
+        .order_by(Step.started_at.desc(), Step.id.desc())
+        .limit(LATEST_SEEN)
+        .subquery()
+    )
+    return _slow_steps(
+        select(latest.c.id)
+        .where(latest.c.duration_ms > 0)
+        .order_by(latest.c.duration_ms.desc(), latest.c.id.desc())
+    )
+
+
+def _slow_steps(ids: Select[tuple[int]]) -> Select[Any]:
     return (
         select(
             Step.id,
@@ -139,23 +153,15 @@ def _slow_steps() -> Select[Any]:
         )
         .select_from(Step)
         .join(Run, Run.id == Step.run_id)
-        .where(Step.id.in_(ids))
+        .where(Step.id.in_(ids.limit(bindparam("limit", type_=Integer))))
         .order_by(Step.duration_ms.desc(), Step.id.desc())
     )
 
 
-@cache
-def _latest(n: int) -> CompoundSelect[tuple[int, int]]:
-    return union_all(*(_latest_of(number) for number in range(n)))
-
-
-def _latest_of(number: int) -> Select[tuple[int, int]]:
-    name = bindparam(f"name_{number}", type_=Text)
-    latest = (
+def _latest(step_name: BindParameter[str]) -> Select[tuple[int]]:
+    return (
         select(Step.duration_ms)
-        .where(Step.step_name == name, unindexed(Step.status) == StepStatus.COMPLETED)
+        .where(Step.step_name == step_name, unindexed(Step.status) == StepStatus.COMPLETED)
         .order_by(Step.id.desc())
         .limit(LATEST)
-        .subquery()
     )
-    return select(literal(number), latest.c.duration_ms)

@@ -9,8 +9,7 @@ from werkzeug.exceptions import NotFound
 
 from ..columns import UtcDateTime
 from ..extensions import db
-from ..formats import OPEN_STATUSES
-from ..models import Run, RunStatus, StepStatus
+from ..models import OPEN_STATUSES, Run, RunStatus, StepStatus
 
 # More targets than this are counted, not named.
 NAMED_TARGETS = 8

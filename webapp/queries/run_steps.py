@@ -3,7 +3,7 @@
 Each goes along the index of (run, position), and reads no output.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -33,8 +33,13 @@ ROW_COLUMNS: tuple[Column, ...] = (
 # The word for those that the source's database lacks, wherever they were found.
 RECOVERED = "recovered"
 UNFINISHED = (StepStatus.RUNNING, StepStatus.PENDING)
-# A group of steps has the first of these that one of them has, else it completed.
-_TELLING_STATUSES = (StepStatus.FAILED, StepStatus.RUNNING, StepStatus.PENDING)
+# What tells the status of a group of steps, beside how many they are.
+TELLING_STATUSES = (
+    StepStatus.FAILED,
+    StepStatus.RUNNING,
+    StepStatus.PENDING,
+    StepStatus.SKIPPED,
+)
 _PLACES_FOUND = (Recovered.EXECUTION_LOG, Recovered.CONSOLE_LOG)
 
 RunStep = Row[Any]
@@ -85,9 +90,10 @@ def find_run_steps_by_ids(run_id: int, ids: Sequence[int]) -> Sequence[RunStep]:
     return db.session.execute(statement).all()
 
 
-def find_step_at(run_id: int, position: int) -> RunStep | None:
-    """Return the row of the step at a place in the run."""
-    return next(iter(_find_rows(_ids(run_id, "").where(Step.position == position).limit(1))), None)
+def find_failed_step_at(run_id: int, position: int) -> RunStep | None:
+    """Return the row of the step that failed at a place in the run; several may stand there."""
+    ids = _ids(run_id, StepStatus.FAILED).where(Step.position == position)
+    return next(iter(_find_rows(ids.order_by(None).order_by(Step.id.desc()).limit(1))), None)
 
 
 def count_recovered_steps(run_id: int) -> dict[str, int]:
@@ -111,7 +117,7 @@ def has_modules(run_id: int) -> bool:
 def find_step_groups(run: Run, column: Column, limit: int) -> StepGroups:
     """Return the steps of a run by a column, in the order in which the groups began."""
     # Only what the run's own counts say that there is; each costs a look at every step.
-    telling = [status for status in _TELLING_STATUSES if getattr(run, f"steps_{status}")]
+    telling = [status for status in TELLING_STATUSES if getattr(run, f"steps_{status}")]
     failed_at = func.max(Step.position).filter(Step.status == StepStatus.FAILED)
     none_failed = func.max(cast(null(), Integer))
     statement = (
@@ -135,6 +141,14 @@ def find_step_groups(run: Run, column: Column, limit: int) -> StepGroups:
     n, failed, *found = rows[0][4:8] if rows else (0, None, 0, 0)
     recovered = {place.value: int(n) for place, n in zip(_PLACES_FOUND, found, strict=True) if n}
     return StepGroups([_step_group(row, telling) for row in rows], n, recovered, failed)
+
+
+def tell_status(n: int, counts: Mapping[StepStatus, int]) -> StepStatus:
+    """Return the status of n steps as one: the worst of them; skipped, when all of them were."""
+    if n and counts.get(StepStatus.SKIPPED) == n:
+        return StepStatus.SKIPPED
+    telling = (status for status in TELLING_STATUSES if status != StepStatus.SKIPPED)
+    return next((status for status in telling if counts.get(status)), StepStatus.COMPLETED)
 
 
 def _ids(run_id: int, shown: str) -> Any:
@@ -161,6 +175,5 @@ def _count(column: Column, value: str) -> ColumnElement[int]:
 
 def _step_group(row: Row[Any], telling: Sequence[StepStatus]) -> StepGroup:
     name, n, start, end, *_ = row
-    told = zip(telling, row[8:], strict=True)
-    status = next((status for status, count in told if count), StepStatus.COMPLETED)
+    status = tell_status(n, dict(zip(telling, row[8:], strict=True)))
     return StepGroup(name, n, status, start, None if status == StepStatus.RUNNING else end)

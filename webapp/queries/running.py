@@ -1,6 +1,5 @@
 """Count what is running, for the top bar of every page."""
 
-from datetime import timedelta
 from typing import NamedTuple
 
 from sqlalchemy import func, select
@@ -8,12 +7,11 @@ from sqlalchemy import func, select
 from ..columns import utc_now
 from ..extensions import db
 from ..models import Run, RunStatus
-
-SILENT_AFTER = timedelta(days=1)
+from ..periods import DAY
 
 
 class Running(NamedTuple):
-    """How many runs say that they are running, and how many of those have long been silent."""
+    """How many runs say that they are running, and how many of those have been silent for a day."""
 
     n: int
     n_silent: int
@@ -21,7 +19,7 @@ class Running(NamedTuple):
 
 def count_running() -> Running:
     """Count the runs that say they are running, in one statement."""
-    is_silent = Run.updated_at <= utc_now() - SILENT_AFTER
+    is_silent = Run.updated_at <= utc_now() - DAY
     statement = select(func.count(), func.count().filter(is_silent)).where(
         Run.status == RunStatus.RUNNING
     )

@@ -15,6 +15,7 @@ from .conditions import Column
 from .counts import run_conditions
 
 _SORT_COLUMNS: dict[str, Column] = {
+    "created_at": Run.created_at,
     "started_at": Run.started_at,
     "duration_ms": Run.duration_ms,
     "workflow_name": Run.workflow_name,
@@ -43,10 +44,13 @@ def _order_of(sort: str) -> tuple[ColumnElement[Any], ...]:
     name = sort.removeprefix("-")
     if name == "id":
         return (Run.id.desc() if sort.startswith("-") else Run.id.asc(),)
-    column = _SORT_COLUMNS[name]
-    if sort.startswith("-"):
-        return column.desc().nulls_last(), Run.id.desc()
-    return column.asc().nulls_first(), Run.id.asc()
+    is_descending = sort.startswith("-")
+    order, tie = (
+        (one.desc() if is_descending else one.asc()) for one in (_SORT_COLUMNS[name], Run.id)
+    )
+    if name in ("started_at", "duration_ms"):
+        order = order.nulls_last() if is_descending else order.nulls_first()
+    return order, tie
 
 
 def get_run(key: str) -> Run:

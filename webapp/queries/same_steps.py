@@ -22,7 +22,6 @@ class SameSteps(NamedTuple):
 
     steps: Sequence[Row[Any]]
     usual_ms: int | None
-    has_more: bool
 
 
 def find_same_steps(step: Step, workflow_name: str) -> SameSteps:
@@ -50,7 +49,7 @@ def find_same_steps(step: Step, workflow_name: str) -> SameSteps:
         .limit(LATEST * 3)
     )
     rows = db.session.execute(statement).all()
-    return SameSteps(rows[:SHOWN], _find_usual(rows), len(rows) > SHOWN)
+    return SameSteps(rows[:SHOWN], _find_usual(rows))
 
 
 def _find_usual(rows: Sequence[Row[Any]]) -> int | None:

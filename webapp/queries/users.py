@@ -1,8 +1,20 @@
-"""Find users and their tokens."""
+"""Find users and their tokens; forget tokens, and note their use."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, Row, Select, case, false, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    case,
+    delete,
+    false,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.orm import contains_eager
 from werkzeug.exceptions import NotFound
 
@@ -94,12 +106,35 @@ def get_token(token_id: int, user_id: int | None) -> Token:
     return token
 
 
+def find_token_of_hash(token_hash: str) -> Token | None:
+    """Return the token that has this hash, expired or not, with its user, if there is one."""
+    return db.session.scalar(_tokens_with_users().where(Token.token_hash == token_hash))
+
+
 def has_living_token(user_id: int, name: str) -> bool:
     """Tell whether a user has a token of this name that has not expired."""
     statement = select(Token.id).where(
         Token.user_id == user_id, Token.name == name, ~_has_expired()
     )
     return db.session.scalars(statement.limit(1)).first() is not None
+
+
+def delete_token(token_id: int) -> None:
+    """Forget a token, in the transaction at hand."""
+    db.session.execute(delete(Token).where(Token.id == token_id))
+
+
+def delete_tokens_expired_before(user_id: int, time: datetime) -> None:
+    """Forget those tokens of a user that expired before a time, in the transaction at hand."""
+    db.session.execute(delete(Token).where(Token.user_id == user_id, Token.expires_at < time))
+
+
+def note_use_of_token(
+    connection: Connection, token_id: int, now: datetime, due_before: datetime
+) -> None:
+    """Write that a token is used now, unless a use after `due_before` is written already."""
+    is_due = Token.last_used_at.is_(None) | (Token.last_used_at <= due_before)
+    connection.execute(update(Token).where(Token.id == token_id, is_due).values(last_used_at=now))
 
 
 def _tokens_with_users() -> Select[tuple[Token]]:

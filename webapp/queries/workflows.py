@@ -1,22 +1,11 @@
 """Find the workflows, and how their latest runs went."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import (
-    CompoundSelect,
-    Integer,
-    Row,
-    Select,
-    Text,
-    bindparam,
-    func,
-    literal,
-    or_,
-    select,
-    union_all,
-)
+from sqlalchemy import BindParameter, Integer, Row, Select, bindparam, func, or_, select
 from sqlalchemy.orm import aliased
 
 from ..extensions import db
@@ -24,6 +13,7 @@ from ..models import Run, RunStatus
 from .conditions import unindexed
 from .counts import COUNTED, Total
 from .distinct import distinct_values
+from .latest import find_latest_of_each
 from .usual import Usual, find_usual_durations
 
 # How many of the runs that ended tell how well a workflow does.
@@ -90,7 +80,7 @@ def _find_newest(limit: int, offset: int) -> Sequence[Row[Any]]:
     return db.session.execute(_newest(), {"limit": limit, "offset": offset}).all()
 
 
-# To build such statements takes longer than to run them.
+# To build such a statement takes longer than to run it.
 @cache
 def _newest() -> Select[Any]:
     value = distinct_values(Run.workflow_name)
@@ -121,30 +111,20 @@ def _newest() -> Select[Any]:
 
 def _find_ended(names: list[str]) -> dict[str, list[EndedRun]]:
     """Return the latest runs of each workflow that ended, oldest first."""
-    if not names:
-        return {}
-    values = {f"name_{number}": name for number, name in enumerate(names)}
-    found: dict[str, list[EndedRun]] = {}
-    for number, *run in db.session.execute(_latest(len(names)), values):
-        found.setdefault(names[number], []).insert(0, EndedRun(*run))
+    found: dict[str, list[EndedRun]] = defaultdict(list)
+    for name, *run in find_latest_of_each(_latest_ended, names):
+        found[name].insert(0, EndedRun(*run))
     return found
 
 
-@cache
-def _latest(n: int) -> CompoundSelect[tuple[int, int, str]]:
-    return union_all(*(_latest_of(number) for number in range(n)))
-
-
-def _latest_of(number: int) -> Select[tuple[int, int, str]]:
-    latest = (
+def _latest_ended(workflow_name: BindParameter[str]) -> Select[tuple[int, str]]:
+    return (
         select(Run.id, Run.status)
         .where(
-            Run.workflow_name == bindparam(f"name_{number}", type_=Text),
+            Run.workflow_name == workflow_name,
             # A list of values would be written out anew for each request.
             or_(*(unindexed(Run.status) == status for status in ENDED)),
         )
         .order_by(Run.id.desc())
         .limit(LATEST)
-        .subquery()
     )
-    return select(literal(number), latest.c.id, latest.c.status)

@@ -1,0 +1,26 @@
+"""The data that the benchmark measures with."""
+
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import event
+
+from benchmarks.data import fill
+from webapp.extensions import db
+
+
+def test_no_transaction_stays_open_while_the_data_is_written(app: Flask) -> None:
+    open_then = []
+
+    def note(_conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if statement.startswith("INSERT INTO steps"):
+            open_then.append(db.session().in_transaction())
+
+    with app.app_context():
+        engine = db.engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        fill(app, 200)
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+    assert open_then and not any(open_then)
