@@ -127,7 +127,7 @@ def test_htmx_does_not_push_the_address_that_is_shown(signed_in: FlaskClient) ->
 
 @pytest.mark.usefixtures("rows")
 def test_steps_come_newest_first_and_turn_pages(signed_in: FlaskClient) -> None:
-    """The latest start first, whenever it was imported; the n-th steps of all runs began at once."""
+    """The latest start first, whenever imported; the n-th steps of all runs began at once."""
     ids = [step_id + 10 * run for step_id in range(10, 0, -1) for run in (2, 1, 0)]
     first = signed_in.get("/steps").text
     assert step_ids(first) == ids[:20]

@@ -90,9 +90,12 @@ def test_another_password_ends_the_sessions(app: Flask, signed_in: FlaskClient) 
 def test_htmx_is_sent_to_the_form_after_an_expired_login(client: FlaskClient, origin: str) -> None:
     here = f"{origin}/steps?status=failed"
     headers = {"HX-Request": "true", "HX-Current-URL": here}
-    response = client.get("/steps", headers=headers)
+    response = client.get("/runs/7/live", headers=headers)
     assert response.headers["HX-Redirect"] == "/login?next=/steps?status%3Dfailed"
     assert response.text == ""
+    # A page of the list that is shown is where the reader wanted to go.
+    response = client.get("/steps?offset=20", headers=headers)
+    assert response.headers["HX-Redirect"] == "/login?next=/steps?offset%3D20"
 
 
 def test_forms_without_their_token_are_refused(app: Flask) -> None:

@@ -122,7 +122,7 @@ def find_idle_times(
         reached = max(reached, end)
     idle = {"between steps": between}
     if started_at:
-        idle["before the first step"] = max(-axis.ms(started_at), 0)
+        idle["before the first step"] = max(0, -axis.ms(started_at))
     if completed_at:
         idle["after the last step"] = max(axis.ms(completed_at) - reached, 0)
     return idle

@@ -15,7 +15,7 @@ class Most(NamedTuple):
 
 # What the page of a step begins with, and what is sent alone: less than 10 KB when compressed.
 PAGE = Most(1_000, 256 * 1024)
-PART = Most(500, 32 * 1024)
+PART = Most(500, 24 * 1024)
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ def find_runs_that_failed_alone(period: Period, limit: int) -> Sequence[Row[Any]
             unindexed(Run.status).in_(ENDED_BADLY),
             or_(Run.steps_failed == 0, unindexed(Run.id).in_(unplaced)),
         )
-        .order_by(Run.started_at.desc(), Run.id.desc())
+        .order_by(Run.started_at.desc().nulls_last(), Run.id.desc())
         .limit(limit)
     )
     return db.session.execute(statement).all()
@@ -148,7 +148,7 @@ def _alike(step: Step, period: Period) -> Select[tuple[int]]:
 
 
 def _find_steps(ids: Select[tuple[int]], limit: int, offset: int) -> Sequence[Row[Any]]:
-    order = (Step.started_at.desc(), Step.id.desc())
+    order = (Step.started_at.desc().nulls_last(), Step.id.desc())
     wanted = ids.order_by(*order).limit(limit).offset(offset)
     statement = (
         select(*COLUMNS)
@@ -165,7 +165,7 @@ def _find_start_of(period: Period, n: int) -> datetime:
     statement = (
         select(Step.started_at)
         .where(*_failed_in(period))
-        .order_by(Step.started_at.desc())
+        .order_by(Step.started_at.desc().nulls_last())
         .offset(n - 1)
         .limit(1)
     )
