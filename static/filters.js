@@ -12,6 +12,8 @@ const state = () => document.getElementById("form-state");
 
 // Times: the server writes UTC; what stands in the form is the reader's own.
 
+form.querySelectorAll("#started_after, #started_before").forEach((one) => (one.type = "datetime-local"));
+
 const two = (n) => String(n).padStart(2, "0");
 
 function localMinute(at) {

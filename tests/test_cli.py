@@ -83,8 +83,9 @@ def test_a_user_is_made_with_a_password_asked_for_twice(app: Flask) -> None:
 
 
 def test_there_are_no_two_users_of_a_name(app: Flask) -> None:
-    said = fail(app, "users", "create", "admin", "--password-stdin", stdin="x\n")
-    assert said == "Error: There is a user admin already."
+    for name in ("admin", "ADMIN"):
+        said = fail(app, "users", "create", name, "--password-stdin", stdin="x\n")
+        assert said == f"Error: There is a user {name} already."
     assert is_let_in(app, "admin", PASSWORD)
 
 

@@ -89,6 +89,7 @@ def test_a_made_up_password_is_shown_once(app: Flask, signed_in: FlaskClient) ->
         ({"username": "a\tb"}, "username", "A user name must be printable"),
         ({"username": "x" * 101}, "username", "A user name must not be longer than 100"),
         ({"username": "admin"}, "username", "There is a user admin already."),
+        ({"username": "AdMIN"}, "username", "There is a user AdMIN already."),
         ({"password": "eleven char"}, "password", "A password must have at least 12 characters;"),
         ({"password": "x" * 1001}, "password", "A password must not have over 1000"),
         ({"role": "king"}, "role", "Choose one of admin, viewer."),

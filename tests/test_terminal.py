@@ -49,15 +49,29 @@ def read_safely(markup: str) -> str:
     return reader.text
 
 
+def shown(text: str) -> str:
+    """Return a part of a text as it is shown, where there is more than white space."""
+    return visible_text("." + text)[1:]
+
+
 @given(TERMINAL_TEXT)
 def test_any_text_is_shown_whole_and_makes_no_tag_of_its_own(text: str) -> None:
-    assert read_safely(render_text(text)) == visible_text(text)
+    assert read_safely(render_text(text)) == shown(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [(" ", "‹SP›"), (" \n\t", "‹SP›‹LF›‹HT›"), ("\xa0\u3000", "‹U+00A0›‹U+3000›"), ("", "")]
+    + [("\x1b[31m \x1b[0m", "‹SP›"), (" a ", " a "), ("é ", "é ")],
+)
+def test_white_space_alone_is_seen(text: str, said: str) -> None:
+    assert visible_text(text) == said
 
 
 @given(TERMINAL_TEXT)
 def test_lines_are_the_lines_of_the_text_each_closed(text: str) -> None:
     lines = [read_safely(line) for line in render_lines(text)]
-    assert "\n".join(lines) == visible_text(text.removesuffix("\n"))
+    assert "\n".join(lines) == shown(text.removesuffix("\n"))
 
 
 @given(TERMINAL_TEXT)

@@ -12,9 +12,9 @@ from .models import Role, Token, User
 from .queries.users import (
     delete_token,
     delete_tokens_expired_before,
-    find_user_named,
     get_user,
     has_living_token,
+    has_user_alike,
     is_last_admin,
     lock_user,
 )
@@ -85,7 +85,7 @@ def _write_account(username: str, role: Role, password: str) -> int:
     taken = AccountError("username", f"There is a user {username} already.")
     try:
         with writing():
-            if find_user_named(username):
+            if has_user_alike(username):
                 raise taken
             db.session.add(user)
             db.session.flush()

@@ -12,7 +12,8 @@ from typing import Protocol
 
 from markupsafe import Markup
 
-from .formats import duration, plural
+from .formats import duration, plural, truncate_middle
+from .terminal import visible_text
 from .time_axis import (
     Axis,
     Gap,
@@ -32,6 +33,8 @@ MIN_WIDTH = 0.6
 ROOM_AT_RIGHT = 62
 # Two steps that share less of the shorter one's time ran after each other: logs round their times.
 LEAST_SHARE = 0.1
+# Of those that failed so many are named, each with so many characters.
+MAX_NAMED, NAME_LENGTH = 5, 40
 
 
 class Span(Protocol):
@@ -60,12 +63,13 @@ class GroupSpan:
     status: str
     started_at: datetime | None
     completed_at: datetime | None
+    failed: int = 0
     module_name: str = ""
 
     @property
     def step_name(self) -> str:
         """Return the label: the name and how many steps have it."""
-        return f"{self.name or 'outside modules'} × {self.n:,}"
+        return f"{visible_text(self.name) or 'outside modules'} × {self.n:,}"
 
     @property
     def duration_ms(self) -> int:
@@ -87,6 +91,8 @@ class Bar:
     width: float
     facts: str
     is_open: bool = False
+    # Of a group of which some failed: how much of its width shows that.
+    failed_width: float = 0
 
     @property
     def end(self) -> float:
@@ -97,6 +103,12 @@ class Bar:
     def place(self) -> Markup:
         """Return its place as attributes; made of numbers alone."""
         return Markup(f'x="{self.x}%" width="{self.width}%"')
+
+    @property
+    def failed_place(self) -> Markup:
+        """Return the place of what shows that some failed, the same way; it is the right end."""
+        x = round(self.end - self.failed_width, 2)
+        return Markup(f'x="{x}%" width="{self.failed_width}%"')
 
     @property
     def facts_place(self) -> Markup:
@@ -217,6 +229,8 @@ def _row(span: Span, axis: Axis, reached: datetime, lane: Lane | None) -> Row:
     has_ended = span.completed_at is not None
     length = duration(span.duration_ms) if span.started_at and has_ended else ""
     bar = _bar(span, axis, reached, length)
+    if isinstance(span, GroupSpan) and span.failed:
+        length = f"{span.failed:,} failed, {length}" if length else f"{span.failed:,} failed"
     return Row(span.step_name, bar, length, span, bool(span.module_name), lane)
 
 
@@ -228,8 +242,12 @@ def _bar(span: Span, axis: Axis, reached: datetime, length: str) -> Bar | None:
         return Bar(span.status, x, MIN_WIDTH, span.status)
     x, width = _place(axis, span.started_at, span.completed_at)
     after = duration(max(axis.ms(span.started_at), 0))
-    said = ", ".join(part for part in (span.status, length, f"began after {after}") if part)
-    return Bar(span.status, x, width, said, span.completed_at is None)
+    status, failed_width = span.status, 0.0
+    if isinstance(span, GroupSpan) and 0 < span.failed < span.n:
+        status = f"{span.failed:,} of {span.n:,} failed"
+        failed_width = round(max(width * span.failed / span.n, min(MIN_WIDTH, width / 2)), 2)
+    said = ", ".join(part for part in (status, length, f"began after {after}") if part)
+    return Bar(span.status, x, width, said, span.completed_at is None, failed_width)
 
 
 def _place(axis: Axis, start: datetime, end: datetime | None) -> tuple[float, float]:
@@ -254,13 +272,23 @@ def _module_row(name: str, members: list[Span], axis: Axis) -> Row:
 
 def _tell(spans: Sequence[Span], gaps: list[Gap], most_at_once: int) -> str:
     """Say how many steps there are, how they ran, and name those that failed."""
-    failed = [span.step_name for span in spans if span.status == "failed"]
+    failed = [span for span in spans if span.status == "failed"]
     noun = "group" if isinstance(spans[0], GroupSpan) else "step"
-    names = ", ".join(failed[:5]) + (f" and {len(failed) - 5} more" if len(failed) > 5 else "")
+    names = ", ".join(map(_name, failed[:MAX_NAMED]))
+    if len(failed) > MAX_NAMED:
+        names += f" and {len(failed) - MAX_NAMED:,} more"
     said = f"{plural(len(spans), noun)}, " + (f"failed: {names}." if failed else "none failed.")
     if most_at_once > 1:
         said += f" Up to {most_at_once} ran at the same time."
     return f"{said} {tell_gaps(gaps)}".strip()
+
+
+def _name(span: Span) -> str:
+    """Return the name of what failed, cut; of a group also how many of its steps did."""
+    if not isinstance(span, GroupSpan):
+        return truncate_middle(visible_text(span.step_name) or "(no name)", NAME_LENGTH)
+    name = truncate_middle(visible_text(span.name) or "outside modules", NAME_LENGTH)
+    return f"{span.failed:,} of {span.n:,} in {name}"
 
 
 def tell_gaps(gaps: list[Gap]) -> str:

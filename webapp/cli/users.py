@@ -13,7 +13,7 @@ from ..accounts import (
     check_name,
 )
 from ..models import Role, User
-from ..queries.users import count_users, find_user_named, find_users
+from ..queries.users import count_users, find_user_named, find_users, has_user_alike
 from . import bp
 from .commands import errors_of_one_line, needs_database
 
@@ -41,7 +41,7 @@ def create_user(name: str, role: str | None, password_stdin: bool) -> None:
     given = Role(role) if role else Role.VIEWER if count_users() else Role.ADMIN
     with errors_of_one_line():
         check_name(name, "username", "A user name")
-        if find_user_named(name):
+        if has_user_alike(name):
             raise ClickException(f"There is a user {name} already.")
         add_account(name, given, _read_password(password_stdin))
     click.echo(f"Made the {given} {name}.")

@@ -108,7 +108,7 @@ def shown_values(filters: ListFilters) -> dict[str, str]:
     for name in shown:
         value = getattr(filters, name)
         if isinstance(value, datetime):
-            shown[name] = value.astimezone(UTC).replace(tzinfo=None).isoformat()
+            shown[name] = _typed_time(value)
         elif value is not None:
             shown[name] = _typed_duration(value) if isinstance(value, int) else value
     shown["sort"] = "" if filters.sort == filters.default_sort else filters.sort
@@ -120,6 +120,13 @@ def hidden_values(filters: ListFilters) -> list[tuple[str, str]]:
     values = [pair for pair in filters.active() if pair[0] not in (*SINGLE, *BOXES)]
     args = filters.to_args()
     return values + ([("limit", str(args["limit"]))] if "limit" in args else [])
+
+
+def _typed_time(time: datetime) -> str:
+    """Return a time as a form has it; browsers take no more than three decimals."""
+    is_fine = time.microsecond % 1000 == 0 != time.microsecond
+    utc = time.astimezone(UTC).replace(tzinfo=None)
+    return utc.isoformat(timespec="milliseconds" if is_fine else "auto")
 
 
 def _typed_duration(ms: int) -> str:

@@ -31,6 +31,8 @@ from . import bp
 MAX_SEARCHED = 200
 # The last lines among which a failed step's telling one is looked for.
 TELLING = PAGE._replace(lines=20)
+# The name of a hidden character.
+_MARK = re.compile("‹[^›]*›")
 
 
 class LineAsked(NamedTuple):
@@ -202,6 +204,6 @@ def find_telling(step: Step, output: bytes) -> tuple[int, str] | None:
         return None
     for line in reversed(cut_end(output, step.output_lines, TELLING).lines):
         text = visible_text(line.start)
-        if re.search(r"\w", text):
+        if re.search(r"\w", _MARK.sub("", text)):
             return line.number, text[:500]
     return None

@@ -53,6 +53,7 @@ class StepGroup(NamedTuple):
     status: str
     started_at: datetime | None
     completed_at: datetime | None
+    failed: int
 
 
 class StepGroups(NamedTuple):
@@ -175,5 +176,6 @@ def _count(column: Column, value: str) -> ColumnElement[int]:
 
 def _step_group(row: Row[Any], telling: Sequence[StepStatus]) -> StepGroup:
     name, n, start, end, *_ = row
-    status = tell_status(n, dict(zip(telling, row[8:], strict=True)))
-    return StepGroup(name, n, status, start, None if status == StepStatus.RUNNING else end)
+    counts = dict(zip(telling, row[8:], strict=True))
+    status, failed = tell_status(n, counts), counts.get(StepStatus.FAILED, 0)
+    return StepGroup(name, n, status, start, None if status == StepStatus.RUNNING else end, failed)

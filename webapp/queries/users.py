@@ -53,6 +53,12 @@ def find_user_named(username: str) -> User | None:
     return db.session.scalar(select(User).where(User.username == username))
 
 
+def has_user_alike(username: str) -> bool:
+    """Tell whether a user has this name, or the same in other letters, small or capital."""
+    names = db.session.scalars(select(User.username))
+    return username.casefold() in (name.casefold() for name in names)
+
+
 def count_users() -> int:
     """Return how many users there are, disabled ones too."""
     return db.session.scalar(select(func.count()).select_from(User)) or 0
