@@ -12,7 +12,11 @@ const state = () => document.getElementById("form-state");
 
 // Times: the server writes UTC; what stands in the form is the reader's own.
 
-form.querySelectorAll("#started_after, #started_before").forEach((one) => (one.type = "datetime-local"));
+// One that such a control cannot show is a text as long as no script keeps it.
+for (const time of form.querySelectorAll("input[step=any][type=text]")) {
+  time.value = time.defaultValue = "";
+  time.type = "datetime-local";
+}
 
 const two = (n) => String(n).padStart(2, "0");
 

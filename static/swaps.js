@@ -88,7 +88,8 @@ function startOf(target, from) {
 document.addEventListener("htmx:afterSettle", (event) => {
   const { requestConfig, target } = event.detail;
   if (requestConfig?.triggeringEvent?.type !== "click" || !target?.isConnected) return;
-  const isLost = document.activeElement === document.body;
+  const at = document.activeElement;
+  const isLost = at === document.body || notices.get(target)?.contains(at);
   if (!isLost && !requestConfig.elt.closest(".pager")) return;
   const start = startOf(target, requestConfig.elt);
   if (!start.matches("a, button")) start.tabIndex = -1;

@@ -289,7 +289,7 @@ def test_eleven_megabytes_are_a_small_page_and_a_whole_raw_text(
     write(app, [make_run("1")], [make_step(1, 1, output=MEGABYTES + "é\n")])
     response = signed_in.get("/steps/1")
     assert len(response.data) < 500_000
-    assert "Load 1,000 earlier lines" in response.text and "of 259,001" in response.text
+    assert "Load 500 earlier lines" in response.text and "of 259,001" in response.text
     assert response.text.count('class="line"') == 1_000
     assert 'id="L259002"' in response.text and 'id="L260001"' in response.text
     assert signed_in.get("/steps/1/output.txt").text == MEGABYTES + "é\n"

@@ -319,6 +319,17 @@ def test_a_module_that_was_skipped_is_drawn_so(app: Flask) -> None:
     ]
 
 
+def test_a_group_counts_the_steps_that_failed(app: Flask, signed_in: FlaskClient) -> None:
+    steps = [make_step(1, n, module_name=f"mod-{n % 2}") for n in range(1, 201)]
+    failed = {"status": StepStatus.FAILED, "error": "no", "module_name": "mod-1"}
+    steps += [make_step(1, n, **failed) for n in (201, 202)]
+    write(app, [make_run("1")], steps)
+    page = signed_in.get("/runs/1").text
+    assert "2 groups, failed: 2 of 102 in mod-1." in page
+    assert page.count('class="timeline-bar s-failed"') == 1
+    assert page.count('class="timeline-bar s-completed"') == 2
+
+
 def test_a_long_run_leads_to_the_step_that_failed_among_those_at_its_place(
     app: Flask, signed_in: FlaskClient
 ) -> None:

@@ -112,6 +112,36 @@ def test_the_summary_names_what_failed() -> None:
     )
 
 
+def test_the_summary_is_short_whatever_the_names_are() -> None:
+    names = ["\n", "", *(str(n) + "x" * 3_000 for n in range(1, 6))]
+    timeline = lay_out([step(name, 0, 10, status="failed") for name in names])
+    assert timeline
+    first = "7 steps, failed: ‹LF›, (no name), 1xxxxxxxxxxxxxxxxxxx…xxxxxxxxxxxxxxxxxxx, 2x"
+    assert first in timeline.summary and " and 2 more." in timeline.summary
+    assert len(timeline.summary) < 300
+
+
+def test_a_group_of_which_some_failed_says_how_many() -> None:
+    end = START + timedelta(seconds=10)
+    groups = [
+        GroupSpan("mod-0", 600, "failed", START, end, 150),
+        GroupSpan("mod-1", 6_000, "failed", START, end, 1),
+        GroupSpan("mod-2", 2, "failed", START, end, 2),
+        GroupSpan("mod-3", 2, "completed", START, end),
+    ]
+    timeline = lay_out(groups)
+    assert timeline
+    said = "4 groups, failed: 150 of 600 in mod-0, 1 of 6,000 in mod-1, 2 of 2 in mod-2."
+    assert said in timeline.summary
+    lengths = [row.length for row in timeline.rows]
+    assert lengths == ["150 failed, 10.0 s", "1 failed, 10.0 s", "2 failed, 10.0 s", "10.0 s"]
+    bars = [row.bar for row in timeline.rows if row.bar]
+    assert [bar.failed_width for bar in bars] == [25, MIN_WIDTH, 0, 0]
+    assert bars[0].failed_place == 'x="75.0%" width="25.0%"'
+    assert bars[0].facts == "150 of 600 failed, 10.0 s, began after 0 ms"
+    assert bars[2].facts == "failed, 10.0 s, began after 0 ms"
+
+
 def test_a_group_is_one_bar_with_the_number_of_its_steps() -> None:
     group = GroupSpan("recon", 1200, "failed", START, START + timedelta(seconds=3))
     timeline = lay_out([group])

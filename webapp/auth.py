@@ -200,10 +200,8 @@ def answer_anonymous() -> ResponseReturnValue:
 
 
 def _page_of_fragment() -> str | None:
-    """Return the path of the page that htmx says the reader is on, or of the list it goes to."""
+    """Return the path of the page that htmx says the reader is on."""
     path = shown_path()
-    if request.method == "GET" and urlsplit(path).path == request.path:
-        path = request.full_path.rstrip("?")
     return path if is_own_path(path) else None
 
 

@@ -87,9 +87,9 @@ def cut_around(output: bytes, total: int, number: int, most: Most = PAGE) -> Lin
     start = find_line(output, number)
     if start is None:
         return LineRange((), total)
-    quarter = most.bytes // 4
-    before = _spans_before(output, start, Most(CONTEXT_LINES, quarter))
-    after = _spans_from(output, start, Most(most.lines - len(before), most.bytes - quarter))
+    before = _spans_before(output, start, Most(CONTEXT_LINES, most.bytes // 4))
+    left = most.bytes - (start - before[0][0] if before else 0)
+    after = _spans_from(output, start, Most(most.lines - len(before), left))
     return _make_range(output, total, before + after, number - len(before))
 
 

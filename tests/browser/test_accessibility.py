@@ -9,7 +9,9 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, StorageState
 
 from tests.conftest import PASSWORD, make_app
+from tests.data import make_run, make_source, make_step, write
 from tests.server import PROJECT, running_server
+from webapp.models import RunStatus, StepStatus
 
 from .chromium import log_in
 from .conftest import TIMEOUT_MS
@@ -27,8 +29,20 @@ RUN = """async ([inside, options]) => {
 
 @pytest.fixture(scope="module")
 def fill() -> Callable[[Flask], None]:
-    """Return what imports the real base."""
-    return import_sample
+    """Return what imports the real base, and writes a run with odd names and long errors."""
+
+    def write_all(app: Flask) -> None:
+        import_sample(app)
+        source_id = make_source(app)
+        error = "It did not go well.\n" * 100
+        run = make_run("odd", workflow_name=" ", status=RunStatus.FAILED, error=error)
+        run_id = write(app, [run], source_id=source_id)["odd"]
+        failed = {"status": StepStatus.FAILED, "error": error}
+        steps = [make_step(run_id, 1, step_name=" ", output="line\n" * 100, **failed)]
+        steps.append(make_step(run_id, 2, step_name="\t", module_name="\u3000", command="x\n" * 99))
+        write(app, [], steps, source_id=source_id)
+
+    return write_all
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +95,23 @@ def check(page: Page, path: str) -> None:
 @pytest.mark.parametrize("name", SIGNED_IN)
 def test_axe_finds_nothing(page: Page, name: str) -> None:
     check(page, SIGNED_IN[name])
+
+
+def test_axe_finds_nothing_where_names_are_blank_and_errors_long(page: Page) -> None:
+    check(page, "/runs?workflow_name=%20")
+    page.goto("/runs?workflow_name=%20")
+    page.locator("tbody .name a").first.click()
+    run = page.url
+    check(page, run)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(run)
+    for opener in page.locator("a.peek").all():
+        opener.click()
+    page.locator(".peek-row").nth(1).wait_for()
+    assert run_axe(page) == []
+    page.locator("tbody .name a").first.click()
+    page.locator("#output").wait_for()
+    check(page, page.url)
 
 
 @pytest.mark.parametrize("name", SIGNED_OUT)

@@ -94,6 +94,33 @@ def test_a_server_that_never_answers_is_given_up(page: Page) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "fate", [answer(500, "The server failed."), lambda route: route.abort()], ids=["500", "none"]
+)
+def test_an_output_that_did_not_come_opens_below_its_row_when_tried_again(
+    page: Page, fate: Answer
+) -> None:
+    page.get_by_role("cell").locator("a[href^='/runs/']").first.click()
+    row = page.locator("#step-rows > tr[id^=step]").first
+    before = row.inner_text()
+    page.route(re.compile("/peek"), fate)
+    opener = row.get_by_role("button", name="Output of step")
+    opener.click()
+    notice = page.get_by_role("alert")
+    expect(notice).to_be_visible()
+    expect(opener).to_have_attribute("aria-expanded", "false")
+    page.unroute_all()
+    notice.get_by_role("button", name="Try again").click()
+    peek = page.locator("#step-rows > tr[id^=step] + tr.peek-row")
+    expect(peek).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_count(0)
+    assert row.inner_text() == before
+    expect(opener).to_have_attribute("aria-expanded", "true")
+    expect(opener).to_be_focused()
+    opener.click()
+    expect(peek).to_have_count(0)
+
+
 def test_a_form_is_sent_again_as_it_was(page: Page) -> None:
     page.route(re.compile(r"/steps\?"), answer(429, "Too many requests came from you. Wait 5 s."))
     page.get_by_label("Step name contains").fill("send")

@@ -131,6 +131,16 @@ def test_times_are_utc_and_say_so_without_scripts(make_page: MakePage, server: s
     expect(page.locator("#started_after")).to_have_value("2026-11-20T09:30")
 
 
+@pytest.mark.parametrize("fraction", ["5", "123456"])
+def test_a_fraction_of_a_time_is_not_lost(page: Page, server: str, fraction: str) -> None:
+    log_in(page, server, PASSWORD)
+    time = f"2026-11-20T14:00:30.{fraction}Z"
+    page.goto(f"/steps?started_after={time}")
+    page.get_by_label("Step name contains").fill("scan")
+    page.get_by_label("Step name contains").press("Enter")
+    expect_address(page, f"/steps?step_name=scan&started_after={time}")
+
+
 def test_durations_are_said_as_a_person_does(page: Page, server: str) -> None:
     log_in(page, server, PASSWORD)
     open_pick(page, "More")

@@ -102,7 +102,8 @@ def test_marks_follow_into_lines_that_are_loaded_later(scripted_page: Page, serv
 
 def test_a_link_to_a_line_keeps_the_search(scripted_page: Page, server: str) -> None:
     page = scripted_page
-    log_in(page, server, PASSWORD, "/steps/1?q=777+ok")
+    log_in(page, server, PASSWORD, "/steps/1")
+    page.goto(f"{server}/steps/1?q=777+ok")
     page.get_by_role("link", name="Next line found").click()
     expect(page.locator(".line.current")).to_have_attribute("id", "L1777")
     page.locator("#L1777 > a").click()

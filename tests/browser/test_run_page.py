@@ -129,6 +129,10 @@ def test_why_a_run_is_slower_takes_one_click_from_it(page: Page, server: str) ->
     page.get_by_role("button", name="Compare").click()
     expect(page).to_have_url(f"{server}/runs/2/compare?with=1&sort=difference")
     expect(page.locator(".pairs tbody tr").first).to_contain_text("step-2")
+    if page.locator("html.js").count():
+        page.keyboard.press("j")
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(f"{server}/steps/5")
 
 
 def test_a_run_moves_on_and_nothing_that_is_read_is_touched(
