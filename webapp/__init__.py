@@ -23,6 +23,7 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
         static_folder=None,
     )
     app.config.update(
+        SETTINGS=settings,
         SECRET_KEY=settings.secret_key,
         SQLALCHEMY_DATABASE_URI=settings.database_url,
         SQLALCHEMY_ENGINE_OPTIONS=database.engine_options(settings),
@@ -42,7 +43,7 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
     # Templates get `current_user` from rendering.py, which does not load it before it is asked for.
     login_manager.init_app(app, add_context_processor=False)
     csrf.init_app(app)
-    database.init_engine(app)
+    database.init_engine(app, settings)
     auth.init_auth(app)
     compress.init_app(app)
     security.init_headers(app)

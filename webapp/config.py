@@ -1,9 +1,12 @@
 """Hold every setting: its environment variable, its default and what a good value is."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
@@ -12,11 +15,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
 SECRET_KEY_MIN_LENGTH = 32
 PREFIX = "STEPBOARD_"
-NAMES = frozenset(
-    PREFIX + name for name in ("INSTANCE", "ADMIN_PASSWORD", "STATEMENT_TIMEOUT_MS", "LOGIN_DAYS")
-)
-STATEMENT_TIMEOUT_MS = 15_000
-LOGIN_DAYS = 14
+LOG_FORMATS = ("text", "json")
+LOG_LEVELS = ("debug", "info", "warning", "error")
 # What Flask-Compress makes smaller: pages and JSON. Static files bring their own (static_files.py),
 # and what is streamed keeps its length. The levels cost a page less than a millisecond.
 COMPRESSION = {
@@ -34,6 +34,68 @@ class ConfigError(ValueError):
     """Raised for a setting that is missing or bad; the message names it and what is allowed."""
 
 
+Read = Callable[[str, str], Any]
+
+
+def _whole_number(least: int, most: int) -> Read:
+    def read(name: str, text: str) -> int:
+        is_number = text.isascii() and text.isdigit() and len(text) < 10
+        if not (is_number and least <= int(text) <= most):
+            raise ConfigError(
+                f"{name} must be a whole number from {least} to {most}, not {text!r}."
+            )
+        return int(text)
+
+    return read
+
+
+def _choice(*allowed: str) -> Read:
+    def read(name: str, text: str) -> str:
+        if text not in allowed:
+            raise ConfigError(f"{name} must be one of {', '.join(allowed)}, not {text!r}.")
+        return text
+
+    return read
+
+
+def _list(is_good: Callable[[str], bool], example: str) -> Read:
+    def read(name: str, text: str) -> tuple[str, ...]:
+        values = tuple(value.strip() for value in text.split(","))
+        for value in values:
+            if not is_good(value):
+                raise ConfigError(f"{name} must be such as {example}, not {value!r}.")
+        return values
+
+    return read
+
+
+def _is_origin(text: str) -> bool:
+    return re.fullmatch(r"https?://[A-Za-z0-9.\-\[\]:]+", text) is not None
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ip_network(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _url_prefix(name: str, text: str) -> str:
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", text):
+        raise ConfigError(f"{name} must be a path such as /stepboard, not {text!r}.")
+    return text
+
+
+def _as_it_stands(_name: str, text: str) -> str:
+    return text
+
+
+def _setting(default: Any, read: Read) -> Any:
+    """Return a field that `from_environ` reads from STEPBOARD_ and its name in capitals."""
+    return field(default=default, metadata={"read": read})
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The settings of one process; README.md has the same table.
@@ -44,9 +106,22 @@ class Settings:
     secret_key: str  # SECRET_KEY
     database_url: str  # DATABASE_URL
     instance: Path = PROJECT / "instance"  # STEPBOARD_INSTANCE
-    admin_password: str = ""  # STEPBOARD_ADMIN_PASSWORD
-    statement_timeout_ms: int = STATEMENT_TIMEOUT_MS  # STEPBOARD_STATEMENT_TIMEOUT_MS
-    login_days: int = LOGIN_DAYS  # STEPBOARD_LOGIN_DAYS
+    admin_password: str = _setting("", _as_it_stands)
+    statement_timeout_ms: int = _setting(15_000, _whole_number(100, 3_600_000))
+    # How long a request waits for an SQLite database that another process has locked.
+    busy_timeout_ms: int = _setting(5_000, _whole_number(0, 60_000))
+    # Of PostgreSQL, for each worker.
+    pool_size: int = _setting(10, _whole_number(1, 100))
+    login_days: int = _setting(14, _whole_number(1, 365))
+    idle_hours: int = _setting(72, _whole_number(1, 8_760))
+    # How many proxies stand before the server, each adding to the forwarded headers.
+    proxies: int = _setting(0, _whole_number(0, 10))
+    url_prefix: str = _setting("", _url_prefix)
+    cors_origins: tuple[str, ...] = _setting((), _list(_is_origin, "https://app.example.com"))
+    metrics_from: tuple[str, ...] = _setting((), _list(_is_network, "10.1.2.3, 192.168.0.0/24"))
+    log_format: str = _setting("text", _choice(*LOG_FORMATS))
+    log_level: str = _setting("info", _choice(*LOG_LEVELS))
+    slow_query_ms: int = _setting(1_000, _whole_number(1, 3_600_000))
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -56,12 +131,28 @@ class Settings:
             secret_key=_secret_key(environ),
             database_url=database_url(environ),
             instance=instance_folder(environ),
-            admin_password=environ.get("STEPBOARD_ADMIN_PASSWORD", ""),
-            statement_timeout_ms=_whole_number(
-                environ, "STEPBOARD_STATEMENT_TIMEOUT_MS", STATEMENT_TIMEOUT_MS, 100, 3_600_000
-            ),
-            login_days=_whole_number(environ, "STEPBOARD_LOGIN_DAYS", LOGIN_DAYS, 1, 365),
+            **{name: _read(environ, name) for name in READ_BY},
         )
+
+
+READ_BY: dict[str, Read] = {
+    one.name: one.metadata["read"] for one in fields(Settings) if "read" in one.metadata
+}
+NAMES = frozenset(PREFIX + name.upper() for name in ("instance", *READ_BY))
+
+
+def _read(environ: Mapping[str, str], field_name: str) -> Any:
+    """Return the value of a setting; an empty one counts as not set."""
+    name = PREFIX + field_name.upper()
+    text = environ.get(name, "")
+    return READ_BY[field_name](name, text) if text else default_of(field_name)
+
+
+def default_of(field_name: str) -> Any:
+    """Return what a setting is when the environment does not say."""
+    (default,) = (one.default for one in fields(Settings) if one.name == field_name)
+    assert default is not MISSING
+    return default
 
 
 def instance_folder(environ: Mapping[str, str] = os.environ) -> Path:
@@ -106,17 +197,6 @@ def _secret_key(environ: Mapping[str, str]) -> str:
             '(python -c "import secrets; print(secrets.token_hex(32))" prints a good one).'
         )
     return secret_key
-
-
-def _whole_number(
-    environ: Mapping[str, str], name: str, default: int, least: int, most: int
-) -> int:
-    text = environ.get(name, "")
-    if not text:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
-        raise ConfigError(f"{name} must be a whole number from {least} to {most}, not {text!r}.")
-    return int(text)
 
 
 def _check_names(environ: Mapping[str, str]) -> None:

@@ -1,14 +1,15 @@
 """Set the database engine up, and tell whether the database fits this version."""
 
+import time
 from functools import cache
 from typing import Any
 
 from alembic.config import Config as AlembicConfig
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from flask import Flask
+from flask import Flask, has_request_context
 from flask_migrate import upgrade
-from sqlalchemy import Column, Connection, Index, event, inspect
+from sqlalchemy import Column, Connection, Engine, Index, event, inspect
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -17,7 +18,10 @@ from sqlalchemy.schema import SchemaItem
 from .config import PROJECT, Settings
 from .extensions import db
 
-BUSY_TIMEOUT_MS = 5_000
+# How many of SQLite's instructions go by between two looks at the clock: some 0.1 ms.
+LOOK_AT_CLOCK = 20_000
+# A request waits no longer for one of PostgreSQL's connections.
+POOL_TIMEOUT_S = 5
 
 
 class DatabaseVersionError(RuntimeError):
@@ -30,18 +34,46 @@ def engine_options(settings: Settings) -> dict[str, Any]:
     Values stay out of its error messages: a log is no place for what steps printed.
     """
     if settings.database_url.startswith("sqlite"):
-        return {"hide_parameters": True, "connect_args": {"timeout": BUSY_TIMEOUT_MS / 1000}}
+        connect_args: dict[str, Any] = {"timeout": settings.busy_timeout_ms / 1000}
+        return {"hide_parameters": True, "connect_args": connect_args}
     timeout = f"-c statement_timeout={settings.statement_timeout_ms} -c timezone=UTC"
-    connect_args = {"options": timeout}
-    return {"hide_parameters": True, "pool_pre_ping": True, "connect_args": connect_args}
+    return {
+        "hide_parameters": True,
+        "connect_args": {"options": timeout},
+        "pool_pre_ping": True,
+        "pool_size": settings.pool_size,
+        "max_overflow": 0,
+        "pool_timeout": POOL_TIMEOUT_S,
+    }
 
 
-def init_engine(app: Flask) -> None:
-    """Give every SQLite connection its pragmas and explicit transactions."""
+def init_engine(app: Flask, settings: Settings) -> None:
+    """Give every SQLite connection its pragmas, explicit transactions and a time limit."""
     with app.app_context():
         if db.engine.dialect.name == "sqlite":
             event.listen(db.engine, "connect", _set_pragmas)
             event.listen(db.engine, "begin", _begin)
+            _limit_statements(db.engine, settings.statement_timeout_ms / 1000)
+
+
+def _limit_statements(engine: Engine, most_s: float) -> None:
+    """End what a request asks of SQLite when it takes too long, as PostgreSQL does by itself.
+
+    What a command asks, an import say, may take as long as it needs.
+    """
+
+    def begin(
+        connection: Connection, _cursor: Any, _text: str, _values: Any, _context: Any, _many: bool
+    ) -> None:
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        if not has_request_context():
+            driver.set_progress_handler(None, 0)
+            return
+        end = time.monotonic() + most_s
+        driver.set_progress_handler(lambda: time.monotonic() > end, LOOK_AT_CLOCK)
+
+    event.listen(engine, "before_cursor_execute", begin)
 
 
 def _set_pragmas(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

@@ -7,19 +7,28 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from flask import current_app
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from .database import BUSY_TIMEOUT_MS
+from .config import Settings
 from .extensions import db
 
 BUSY = "The database is busy: an import is writing. Try again."
+GONE = "The database cannot be reached. Try again."
 TOO_SLOW = "The database took too long to answer. Try again."
 # PostgreSQL's codes of a lock that was not free, of two transactions that waited for each other,
 # and of a statement that ran into the time limit.
 STATES = {"55P03": BUSY, "40P01": BUSY, "57014": TOO_SLOW}
+# Those of a server that shuts down, starts up or cannot be reached, and of one that is full.
+GONE_STATES = ("57P", "08", "53300")
 # SQLite tells more in the upper bits of its codes.
 SQLITE_PRIMARY = 0xFF
+SQLITE_CODES = {
+    sqlite3.SQLITE_BUSY: BUSY,
+    sqlite3.SQLITE_LOCKED: BUSY,
+    sqlite3.SQLITE_INTERRUPT: TOO_SLOW,
+}
 
 
 @contextmanager
@@ -55,12 +64,15 @@ def impatient_connection() -> Iterator[Connection]:
         finally:
             # The next one who gets this connection is patient.
             connection.rollback()
-            connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+            patience: Settings = current_app.config["SETTINGS"]
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {patience.busy_timeout_ms}")
 
 
 def why_try_again(error: DBAPIError) -> str:
     """Return what to say when a statement failed that may go well in a moment, else nothing."""
     if isinstance(error.orig, sqlite3.OperationalError):
-        code = error.orig.sqlite_errorcode & SQLITE_PRIMARY
-        return BUSY if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) else ""
-    return STATES.get(getattr(error.orig, "sqlstate", None) or "", "")
+        return SQLITE_CODES.get(error.orig.sqlite_errorcode & SQLITE_PRIMARY, "")
+    state = getattr(error.orig, "sqlstate", None) or ""
+    if error.connection_invalidated or state.startswith(GONE_STATES):
+        return GONE
+    return STATES.get(state, "")

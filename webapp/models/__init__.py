@@ -1,16 +1,28 @@
 """Define the tables and the enums of statuses and types; no queries and no request here."""
 
+from .audit import AuditEvent
 from .base import Base, table_of
 from .counts import BLOCK_SIZE, TOTAL_BLOCK, BlockCount, Counter, StepCount, StepName
-from .enums import OPEN_STATUSES, Recovered, Role, RunStatus, StepStatus, StepType
+from .enums import (
+    OPEN_STATUSES,
+    Action,
+    Recovered,
+    Role,
+    RunStatus,
+    Scope,
+    StepStatus,
+    StepType,
+)
 from .history import Artifact, Run, Source, Step
-from .users import Token, User
+from .users import Session, Throttle, Token, User
 
 __all__ = [
     "BLOCK_SIZE",
     "OPEN_STATUSES",
     "TOTAL_BLOCK",
+    "Action",
     "Artifact",
+    "AuditEvent",
     "Base",
     "BlockCount",
     "Counter",
@@ -18,12 +30,15 @@ __all__ = [
     "Role",
     "Run",
     "RunStatus",
+    "Scope",
+    "Session",
     "Source",
     "Step",
     "StepCount",
     "StepName",
     "StepStatus",
     "StepType",
+    "Throttle",
     "Token",
     "User",
     "table_of",

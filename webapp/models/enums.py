@@ -58,3 +58,37 @@ class Role(StrEnum):
 
     ADMIN = "admin"
     VIEWER = "viewer"
+
+
+class Scope(StrEnum):
+    """What a token may do, each more than the one before; never more than its user may."""
+
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
+
+    @property
+    def rank(self) -> int:
+        """Return how far the scope goes."""
+        return list(Scope).index(self)
+
+
+class Action(StrEnum):
+    """What an audit event tells of."""
+
+    LOGGED_IN = "logged-in"
+    LOGIN_REFUSED = "login-refused"
+    LOGIN_THROTTLED = "login-throttled"
+    LOGGED_OUT = "logged-out"
+    SESSIONS_ENDED = "sessions-ended"
+    PASSWORD_CHANGED = "password-changed"
+    USER_ADDED = "user-added"
+    USER_ROLE_CHANGED = "user-role-changed"
+    USER_DISABLED = "user-disabled"
+    USER_ENABLED = "user-enabled"
+    TOKEN_MADE = "token-made"
+    TOKEN_REVOKED = "token-revoked"
+    IMPORT_ASKED = "import-asked"
+    IMPORTED = "imported"
+    IMPORT_FAILED = "import-failed"
+    STEPS_REMOVED = "steps-removed"

@@ -3,12 +3,12 @@
 import hashlib
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy import ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from ..columns import UtcDateTime, utc_now
 from .base import Base
-from .enums import Role
+from .enums import Role, Scope
 
 
 class User(Base):
@@ -36,6 +36,26 @@ class User(Base):
         return f"{self.id}-{hashlib.sha256(self.password_hash.encode()).hexdigest()[:16]}"
 
 
+class Session(Base):
+    """A login in a browser; its cookie holds the key, of which only the SHA-256 is kept.
+
+    Deleted, the cookie is worth nothing, wherever it was copied to.
+    """
+
+    __tablename__ = "sessions"
+    __table_args__ = (Index(None, "user_id"), Index(None, "created_at"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    key_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    address: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    # To the minute.
+    last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+    user: Mapped[User] = relationship()
+
+
 class Token(Base):
     """A key for scripts; only its SHA-256 is kept."""
 
@@ -44,6 +64,7 @@ class Token(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
     name: Mapped[str] = mapped_column(Text)
+    scope: Mapped[str] = mapped_column(String(20), default=Scope.READ)
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -51,3 +72,14 @@ class Token(Base):
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     user: Mapped[User] = relationship()
+
+
+class Throttle(Base):
+    """How often something was tried, until when that counts; for all workers and hosts."""
+
+    __tablename__ = "throttles"
+    __table_args__ = (Index(None, "expires_at"),)
+
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    n: Mapped[int] = mapped_column(Integer)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
