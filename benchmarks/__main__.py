@@ -23,7 +23,7 @@ from webapp.database import upgrade_database
 from webapp.extensions import db
 from webapp.filters import StepFilters
 from webapp.ingest.osmedeus.importer import import_base
-from webapp.models import Role, User
+from webapp.models import Role, Scope, User
 from webapp.queries.counts import count_by_kept_counts
 
 from .data import STEPS_PER_RUN, fill, make_osmedeus_base
@@ -124,7 +124,7 @@ def measure_pages(app: Flask, rows: int) -> Iterator[Measure]:
     with app.app_context():
         user = db.session.execute(select(User)).scalars().first()
         assert user is not None
-        token = make_token(user, "bench", expires_at=None)
+        token = make_token(user, "bench", expires_at=None, scope=Scope.ADMIN)
     client = app.test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
 

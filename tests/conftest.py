@@ -12,11 +12,11 @@ from sqlalchemy import create_engine, text
 
 from webapp import create_app
 from webapp.accounts import make_token
-from webapp.auth import hash_password
 from webapp.config import Settings
 from webapp.database import upgrade_database
 from webapp.extensions import db
-from webapp.models import Role, User
+from webapp.models import Role, Scope, User
+from webapp.passwords import hash_password
 
 from .postgres import throwaway_cluster
 
@@ -102,10 +102,10 @@ def signed_in(client: FlaskClient) -> FlaskClient:
 
 @pytest.fixture
 def token(app: Flask) -> str:
-    """Return a token of admin's that never expires."""
+    """Return a token of admin's that never expires and may do everything."""
     with app.app_context():
         user = db.session.execute(db.select(User)).scalar_one()
-        return make_token(user, "tests", expires_at=None)
+        return make_token(user, "tests", expires_at=None, scope=Scope.ADMIN)
 
 
 @pytest.fixture

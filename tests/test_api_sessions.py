@@ -1,6 +1,7 @@
 """Who may use the API: tokens, logins, sessions, and what the others get."""
 
 import hashlib
+import re
 from datetime import timedelta
 
 import pytest
@@ -11,9 +12,11 @@ from sqlalchemy import select, update
 from webapp.accounts import make_token
 from webapp.columns import utc_now
 from webapp.extensions import db
+from webapp.keys import TOKEN_PREFIX, hash_key, is_token_key, make_token_key
 from webapp.models import Token, User
 
 from .conftest import PASSWORD
+from .statements import collected_statements
 
 STEP_RESULTS = "/osm/api/step-results"
 LOGIN = {"username": "admin", "password": PASSWORD}
@@ -61,14 +64,41 @@ def test_a_token_lets_in_by_either_header(
     assert "Set-Cookie" not in response.headers
 
 
-@pytest.mark.parametrize(
-    "given", ["wrong", "stepboard_" + "x" * 43, "\xff", "a" * 10_000, "' OR 1=1 --"]
-)
-def test_an_unknown_token_is_refused(client: FlaskClient, token: str, given: str) -> None:
-    response = client.get(STEP_RESULTS, headers=bearer(given))
+def test_an_unknown_token_is_refused(client: FlaskClient, token: str) -> None:
+    for given in (make_token_key(), TOKEN_PREFIX + "x" * 43):
+        response = client.get(STEP_RESULTS, headers=bearer(given))
+        assert response.status_code == 401
+        assert response.headers["WWW-Authenticate"] == "Bearer realm=Stepboard"
+        assert response.json["message"].startswith("The token is unknown or has expired. ")
+
+
+@pytest.mark.parametrize("given", ["wrong", "\xff", "a" * 10_000, "' OR 1=1 --", "{}x", "{:.58}"])
+def test_a_mistyped_token_is_told_from_an_unknown_one(
+    app: Flask, client: FlaskClient, token: str, given: str
+) -> None:
+    with collected_statements(app) as statements:
+        response = client.get(STEP_RESULTS, headers=bearer(given.format(token)))
     assert response.status_code == 401
-    assert response.headers["WWW-Authenticate"] == "Bearer realm=Stepboard"
-    assert response.json["message"].startswith("The token is unknown or has expired. ")
+    assert response.json["message"].startswith("This is no whole token: it is mistyped or cut. ")
+    assert statements == []
+
+
+def test_a_token_is_recognised_by_its_prefix_and_its_checksum(token: str) -> None:
+    assert re.fullmatch("stepboard_[A-Za-z0-9_-]{43}[A-Za-z0-9]{6}", token)
+    assert is_token_key(token)
+    others = "".join("b" if letter == "a" else "a" for letter in token[10:])
+    wrong = [token[:n] + others[n - 10] + token[n + 1 :] for n in range(10, len(token))]
+    assert [one for one in wrong if is_token_key(one)] == []
+
+
+def test_a_token_from_before_there_were_checksums_still_works(
+    app: Flask, client: FlaskClient
+) -> None:
+    old = TOKEN_PREFIX + "y" * 43
+    with app.app_context():
+        db.session.add(Token(user_id=1, name="old", token_hash=hash_key(old)))
+        db.session.commit()
+    assert client.get(STEP_RESULTS, headers=bearer(old)).status_code == 200
 
 
 @pytest.mark.parametrize("header", ["Token {}", "Basic {}", "{}", "Bearer", "Bearer "])

@@ -40,6 +40,7 @@ VERBS = (
     "set",
     "revoke",
     "import",
+    "end",
 )
 
 

@@ -125,7 +125,8 @@ def test_a_disabled_user_is_out_at_once_until_enabled(
     assert not is_let_in(app, "eve", PASSWORD)
     assert "owner off" in signed_in.get("/tokens?user_id=2").text
     signed_in.post("/users/2/state", data={"state": "active"})
-    assert eve.get("/steps").status_code == 200
+    assert eve.get("/steps").status_code == 302
+    assert is_let_in(app, "eve", PASSWORD)
     assert answers(app, token) == 200
 
 

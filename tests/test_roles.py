@@ -25,6 +25,9 @@ ADMINS_ONLY = {
     "pages.set_user_state",
     "pages.set_user_password",
     "pages.import_source",
+    "pages.list_audit_events",
+    "api.import_source",
+    "api.list_audit_events",
 }
 # What a viewer may change: only what is one's own.
 CHANGES_OF_ONE_S_OWN = {
@@ -32,6 +35,7 @@ CHANGES_OF_ONE_S_OWN = {
     "pages.add_token",
     "pages.revoke_token",
     "pages.set_password",
+    "pages.end_sessions",
     "api.logout",
 }
 READING = {"GET", "HEAD", "OPTIONS"}

@@ -5,9 +5,10 @@ from typing import Any
 
 from flask import Flask
 
-from . import api, auth, cli, database, errors, pages, rendering, security, static_files
+from . import api, auth, cli, cookies, database, errors, pages, rendering, security, static_files
 from .config import COMPRESSION, PROJECT, Settings
 from .extensions import compress, csrf, db, htmx, login_manager, migrate
+from .throttling import limiter
 
 
 def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
@@ -43,10 +44,12 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
     # Templates get `current_user` from rendering.py, which does not load it before it is asked for.
     login_manager.init_app(app, add_context_processor=False)
     csrf.init_app(app)
+    limiter.init_app(app)
     database.init_engine(app, settings)
+    cookies.init_cookies(app)
     auth.init_auth(app)
     compress.init_app(app)
-    security.init_headers(app)
+    security.init_headers(app, settings)
     errors.init_errors(app)
     rendering.init_rendering(app)
     static_files.init_static_files(app)

@@ -5,13 +5,17 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.exc import IntegrityError
 
-from .auth import check_password_of, hash_password, hash_token
+from .audit import record
 from .columns import utc_now
 from .extensions import db
-from .models import Role, Token, User
+from .keys import hash_key, make_token_key
+from .models import Action, Role, Scope, Token, User
+from .passwords import hash_password, is_password
+from .queries.sessions import delete_sessions
 from .queries.users import (
     delete_token,
     delete_tokens_expired_before,
+    get_token,
     get_user,
     has_living_token,
     has_user_alike,
@@ -22,7 +26,6 @@ from .transactions import writing
 
 MAX_NAME = 100
 MIN_PASSWORD, MAX_PASSWORD = 12, 1000
-TOKEN_PREFIX = "stepboard_"
 EXPIRED_KEPT = timedelta(days=30)
 LAST_ADMIN = "{} is the last active admin: make somebody else one first."
 
@@ -89,6 +92,7 @@ def _write_account(username: str, role: Role, password: str) -> int:
                 raise taken
             db.session.add(user)
             db.session.flush()
+            record(Action.USER_ADDED, username, role=role)
             return user.id
     except IntegrityError as error:  # Somebody was faster.
         raise taken from error
@@ -101,6 +105,7 @@ def change_role(user_id: int, role: Role) -> None:
         if role != Role.ADMIN and is_last_admin(user):
             raise AccountError("role", LAST_ADMIN.format(user.username))
         user.role = role
+        record(Action.USER_ROLE_CHANGED, user.username, role=role)
 
 
 def change_state(user_id: int, is_active: bool) -> None:
@@ -110,6 +115,9 @@ def change_state(user_id: int, is_active: bool) -> None:
         if not is_active and is_last_admin(user):
             raise AccountError("state", LAST_ADMIN.format(user.username))
         user.is_active = is_active
+        if not is_active:
+            delete_sessions(user_id)
+        record(Action.USER_ENABLED if is_active else Action.USER_DISABLED, user.username)
 
 
 def change_password(user_id: int, password: str, field: str = "password") -> None:
@@ -117,12 +125,24 @@ def change_password(user_id: int, password: str, field: str = "password") -> Non
     check_password(password, field)
     password_hash = hash_password(password)
     with writing():
-        get_user(user_id).password_hash = password_hash
+        user = get_user(user_id)
+        user.password_hash = password_hash
+        n_ended = delete_sessions(user_id)
+        record(Action.PASSWORD_CHANGED, user.username, sessions_ended=n_ended)
+
+
+def end_other_sessions(user: User, session_id: int) -> int:
+    """End all sessions of a user but this one, and return how many those were."""
+    user_id = user.id
+    with writing():
+        n_ended = delete_sessions(user_id, except_id=session_id)
+        record(Action.SESSIONS_ENDED, user.username, sessions_ended=n_ended)
+    return n_ended
 
 
 def change_own_password(user: User, old: str, new: str, again: str) -> None:
     """Change the password of who knows the old one; raise AccountError for what does not fit."""
-    if not check_password_of(user, old):
+    if not is_password(user.password_hash, old):
         raise AccountError("old_password", "This is not your password.")
     check_password(new, "new_password")
     if new == old:
@@ -132,41 +152,63 @@ def change_own_password(user: User, old: str, new: str, again: str) -> None:
     change_password(user.id, new, "new_password")
 
 
-def add_token(user_id: int, name: str, expires_at: datetime | None) -> str:
-    """Make a token and return it; raise AccountError for a name that is bad or in use."""
+def add_token(user: User, name: str, expires_at: datetime | None, scope: Scope = Scope.READ) -> str:
+    """Make a token and return it; raise AccountError for a name that is bad or in use.
+
+    AccountError too for a scope that goes further than the user may.
+    """
     check_name(name, "name", "A token's name")
     if expires_at and expires_at <= utc_now():
         raise AccountError("expires_on", "A token must not expire before it is made.")
+    check_scope(user, scope)
+    user_id = user.id
     with writing():
         lock_user(user_id)
         if has_living_token(user_id, name):
             raise AccountError(
                 "name", f"There is a token {name} already; revoke it or choose another name."
             )
-        return _put_token(user_id, name, expires_at)
+        return _put_token(user_id, name, expires_at, scope)
 
 
-def make_token(user: User, name: str, expires_at: datetime | None) -> str:
-    """Make a token, whatever other tokens the user has, and return it; only its hash is kept."""
+def check_scope(user: User, scope: Scope) -> None:
+    """Raise AccountError for a scope that goes further than the user may."""
+    if scope != Scope.READ and not user.is_admin:
+        raise AccountError("scope", f"{user.username} is a viewer, whose tokens can only read.")
+
+
+def make_token(
+    user: User, name: str, expires_at: datetime | None, scope: Scope = Scope.READ
+) -> str:
+    """Make a token, whatever other tokens the user has, and return it; only its hash is kept.
+
+    Raises AccountError for a scope that goes further than the user may.
+    """
+    check_scope(user, scope)
     user_id = user.id
     with writing():
-        return _put_token(user_id, name, expires_at)
+        return _put_token(user_id, name, expires_at, scope)
 
 
-def _put_token(user_id: int, name: str, expires_at: datetime | None) -> str:
+def _put_token(user_id: int, name: str, expires_at: datetime | None, scope: Scope) -> str:
     """Make a token in the transaction at hand and return it.
 
     Tokens of the user that expired long ago are forgotten: scripts may log in every minute.
     """
     delete_tokens_expired_before(user_id, utc_now() - EXPIRED_KEPT)
-    token = TOKEN_PREFIX + secrets.token_urlsafe(32)
-    db.session.add(
-        Token(user_id=user_id, name=name, token_hash=hash_token(token), expires_at=expires_at)
+    key = make_token_key()
+    token = Token(
+        user_id=user_id, name=name, token_hash=hash_key(key), expires_at=expires_at, scope=scope
     )
-    return token
+    db.session.add(token)
+    owner = get_user(user_id)
+    record(Action.TOKEN_MADE, name, by=owner, owner=owner.username, scope=scope)
+    return key
 
 
 def revoke_token(token_id: int) -> None:
     """Make a token useless."""
     with writing():
+        token = get_token(token_id, None)
+        record(Action.TOKEN_REVOKED, token.name, owner=token.user.username)
         delete_token(token_id)

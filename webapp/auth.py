@@ -1,14 +1,10 @@
 """Sign people in by session and scripts by token, and answer who is not."""
 
-import hashlib
-import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from flask import Flask, Request, current_app, g, redirect, request, url_for
+from flask import Flask, Request, current_app, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy.exc import DBAPIError
@@ -16,16 +12,22 @@ from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Forbidden, Unauthorized
 
 from .columns import utc_now
+from .config import Settings
 from .database import first_line_of
 from .errors import wants_json
-from .extensions import db, login_manager
-from .models import Token, User
-from .queries.users import find_token_of_hash, find_user_named, note_use_of_token
+from .extensions import login_manager
+from .keys import hash_key, is_same_hash, is_token_key
+from .models import Scope, Session, Token, User
+from .passwords import is_password
+from .queries.sessions import find_session_of_hash
+from .queries.users import find_token_of_hash, find_user_named, note_use
 from .transactions import impatient_connection
 
 API_LOGIN_LASTS = timedelta(days=1)
-# How often the last use of a token is written.
+# How often the last use of a token or a session is written.
 USE_NOTED_EVERY = timedelta(minutes=1)
+# Where the key of a session stands in its cookie.
+SESSION_KEY = "key"
 
 # What an anonymous request gets in to see; `test_conventions` holds the list.
 PUBLIC_ENDPOINTS = frozenset(
@@ -48,14 +50,15 @@ ADMIN_ENDPOINTS = frozenset(
         "pages.set_user_state",
         "pages.set_user_password",
         "pages.import_source",
+        "pages.list_audit_events",
+        "api.import_source",
+        "api.list_audit_events",
     }
 )
+# What the token must be good for, where it is not what `_needed_scope` says.
+SCOPES = {"api.import_source": Scope.WRITE, "api.logout": Scope.READ}
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 HOW_TO_SEND = "'Authorization: Bearer TOKEN' or 'x-osm-api-key: TOKEN'"
-
-_hasher = PasswordHasher()
-# Compared against when there is no such user, so that both answers take equally long.
-_NOBODY = _hasher.hash(secrets.token_hex(16))
 
 
 class SignedIn(NamedTuple):
@@ -65,33 +68,13 @@ class SignedIn(NamedTuple):
     is_admin: bool
 
 
-def hash_password(password: str) -> str:
-    """Return the argon2 hash that is stored of a password."""
-    return _hasher.hash(password)
-
-
 def find_user(username: str, password: str) -> User | None:
     """Return the active user with this name and password, if there is one."""
     if "\0" in username:  # PostgreSQL cannot look for such a text.
         return None
     user = find_user_named(username)
-    is_right = check_password_of(user, password)
+    is_right = is_password(user.password_hash if user else None, password)
     return user if user and user.is_active and is_right else None
-
-
-def check_password_of(user: User | None, password: str) -> bool:
-    """Tell whether this is the user's password; it takes equally long for nobody's."""
-    try:
-        return (
-            _hasher.verify(user.password_hash if user else _NOBODY, password) and user is not None
-        )
-    except (VerifyMismatchError, InvalidHashError):
-        return False
-
-
-def hash_token(token: str) -> str:
-    """Return the hash that is stored of a token."""
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def init_auth(app: Flask) -> None:
@@ -105,16 +88,30 @@ def _load_user(user_id: str) -> User | None:
     # A token that is sent decides alone: a bad one is not covered up by a session.
     if _given_token(request):
         return _load_user_of_token(request)
-    user = db.session.get(User, int(user_id.partition("-")[0]))
-    return user if user and user.is_active and user.get_id() == user_id else None
+    found = find_session_of_hash(hash_key(session.get(SESSION_KEY, "")))
+    if found is None or not _is_alive(found) or found.user.get_id() != user_id:
+        return None
+    g.session = found
+    return found.user if found.user.is_active else None
+
+
+def _is_alive(found: Session) -> bool:
+    """Tell whether a session has neither ended nor been idle for too long."""
+    settings: Settings = current_app.config["SETTINGS"]
+    now = utc_now()
+    ends = found.created_at + timedelta(days=settings.login_days)
+    return now < ends and now < found.last_seen_at + timedelta(hours=settings.idle_hours)
 
 
 def _load_user_of_token(request: Request) -> User | None:
     given = _given_token(request)
-    if not given:
+    if not is_token_key(given):
         return None
-    token = find_token_of_hash(hash_token(given))
-    if token is None or (token.expires_at and token.expires_at <= utc_now()):
+    given_hash = hash_key(given)
+    token = find_token_of_hash(given_hash)
+    if token is None or not is_same_hash(token.token_hash, given_hash):
+        return None
+    if token.expires_at and token.expires_at <= utc_now():
         return None
     g.token = token
     return token.user if token.user.is_active else None
@@ -127,17 +124,39 @@ def _given_token(request: Request) -> str:
 
 
 def _require_user() -> ResponseReturnValue | None:
-    if request.endpoint in PUBLIC_ENDPOINTS:
+    # What a browser asks before it lets a script of another origin send a token.
+    is_preflight = (
+        request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+    )
+    if request.endpoint in PUBLIC_ENDPOINTS or is_preflight:
         return None
     if signed_in() is None:
         return answer_anonymous()
+    if request.endpoint in ADMIN_ENDPOINTS and not current_user.is_admin:
+        raise Forbidden("Only an admin may do this; ask one to, or to make you an admin.")
     if request.method not in SAFE_METHODS:
         _refuse_wrong_means()
     if "token" in g:
-        _note_use(g.token)
-    if request.endpoint in ADMIN_ENDPOINTS and not current_user.is_admin:
-        raise Forbidden("Only an admin may do this; ask one to, or to make you an admin.")
+        _refuse_narrow_token(g.token)
+        _note_use(Token, g.token.id, g.token.last_used_at)
+    elif "session" in g:
+        _note_use(Session, g.session.id, g.session.last_seen_at)
     return None
+
+
+def _refuse_narrow_token(token: Token) -> None:
+    """Answer 403 to a token whose scope does not reach this far."""
+    needed = _needed_scope()
+    if Scope(token.scope).rank < needed.rank:
+        raise Forbidden(
+            f"The scope of this token is {token.scope}; this needs one of {needed}: make another."
+        )
+
+
+def _needed_scope() -> Scope:
+    """Return what a token must be good for; what nobody thought of needs the most."""
+    is_reading = request.method in SAFE_METHODS and request.endpoint not in ADMIN_ENDPOINTS
+    return SCOPES.get(request.endpoint or "", Scope.READ if is_reading else Scope.ADMIN)
 
 
 def _refuse_wrong_means() -> None:
@@ -153,21 +172,21 @@ def _refuse_wrong_means() -> None:
         raise Forbidden("A token changes nothing on pages; log in.")
 
 
-def _note_use(token: Token) -> None:
-    """Write when a token was used, at most once a minute; nothing waits for it.
+def _note_use(model: type[Token | Session], row_id: int, noted_at: datetime | None) -> None:
+    """Write when a token or a session was used, at most once a minute; nothing waits for it.
 
     Where the database is locked it is left to the next use: to read must not take longer, let
     alone fail, because an import is writing.
     """
     now = utc_now()
     due_before = now - USE_NOTED_EVERY
-    if token.last_used_at and token.last_used_at > due_before:
+    if noted_at and noted_at > due_before:
         return
     try:
         with impatient_connection() as connection:
-            note_use_of_token(connection, token.id, now, due_before)
+            note_use(connection, model, row_id, now, due_before)
     except DBAPIError as error:
-        current_app.logger.info("the use of a token was not noted: %s", first_line_of(error))
+        current_app.logger.info("a use was not noted: %s", first_line_of(error))
 
 
 def signed_in(may_ask: bool = True) -> SignedIn | None:
@@ -188,7 +207,10 @@ def token_challenge() -> WWWAuthenticate:
 def answer_anonymous() -> ResponseReturnValue:
     """Send a browser to the login page, htmx too, and a script away with 401."""
     if wants_json():
-        wrong = "The token is unknown or has expired. " if _given_token(request) else ""
+        given = _given_token(request)
+        wrong = "The token is unknown or has expired. " if given else ""
+        if given and not is_token_key(given):
+            wrong = "This is no whole token: it is mistyped or cut. "
         raise Unauthorized(
             f"{wrong}Send a valid token: {HOW_TO_SEND}.", www_authenticate=token_challenge()
         )

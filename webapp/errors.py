@@ -2,14 +2,18 @@
 
 from flask import Flask, Response, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnavailable
 
 from .api.json import json_response
+from .audit import record_alone
 from .columns import utc_now
 from .database import first_line_of
 from .formats import duration, exact
+from .models import Action
+from .throttling import is_first_refusal, limiter, tried_username
 from .transactions import why_try_again
 
 # What scripts and machines ask for.
@@ -56,7 +60,8 @@ def _show_http_error(error: HTTPException) -> ResponseReturnValue:
         error.description = _describe_unrouted(code)
     headers = {name: value for name, value in error.get_headers() if name in SENT_HEADERS}
     if code == 429:
-        error.description = _describe_wait(headers.get("Retry-After", ""))
+        headers.setdefault("Retry-After", _seconds_to_wait(error))
+        error.description = _describe_wait(headers["Retry-After"])
     if wants_json():
         response = json_response({"error": True, "message": error.description}, code)
         response.headers.update(headers)
@@ -90,6 +95,16 @@ def _say_whom_to_tell() -> str:
         "Try again in a moment. If it fails again, tell whoever runs this server, and that it was "
         f"at {exact(utc_now())}."
     )
+
+
+def _seconds_to_wait(error: HTTPException) -> str:
+    """Return in how many seconds a limit of ours ends; record the first request that it refuses."""
+    breached = limiter.current_limit if isinstance(error, RateLimitExceeded) else None
+    if breached is None:
+        return ""
+    if is_first_refusal(breached):
+        record_alone(Action.LOGIN_THROTTLED, tried_username())
+    return str(max(breached.reset_at - int(utc_now().timestamp()), 1))
 
 
 def _describe_wait(retry_after: str) -> str:

@@ -1,6 +1,9 @@
-"""Send the headers that keep what a step printed from being run."""
+"""Send the headers that keep what a step printed from being run, and others from framing us."""
 
-from flask import Flask, Response
+from flask import Flask, Response, request
+from flask_cors import CORS
+
+from .config import Settings
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -15,17 +18,42 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+}
+# Sent over TLS alone: for a year, this host is asked by TLS.
+HSTS = "max-age=31536000"
+# What a script of another origin may send and see, where its origin is allowed at all.
+CORS_OPTIONS = {
+    "methods": ["GET", "POST"],
+    "allow_headers": ["Authorization", "Content-Type", "x-osm-api-key"],
+    "expose_headers": ["Link", "ETag", "Retry-After", "X-Request-ID"],
+    "max_age": 600,
+}
 
 
-def init_headers(app: Flask) -> None:
-    """Add the security headers to every response."""
+def init_headers(app: Flask, settings: Settings) -> None:
+    """Add the security headers to every response, and those of CORS where origins are allowed.
+
+    Another origin sends a token: no cookie is ever accepted from one.
+    """
     app.after_request(_add_headers)
+    if settings.cors_origins:
+        CORS(app, resources={r"/osm/api/.*": {"origins": settings.cors_origins, **CORS_OPTIONS}})
 
 
 def _add_headers(response: Response) -> Response:
-    response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("Referrer-Policy", "same-origin")
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if "Access-Control-Allow-Origin" not in response.headers:
+        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+    if request.is_secure:
+        response.headers.setdefault("Strict-Transport-Security", HSTS)
     if not response.cache_control.max_age:
         response.headers.setdefault("Cache-Control", "no-store")
     return response

@@ -6,7 +6,6 @@ from functools import cache, cached_property
 
 import brotli
 from flask import Flask, Response, abort, current_app, request
-from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from werkzeug.datastructures import Accept
 from werkzeug.security import safe_join
 
@@ -49,21 +48,8 @@ class StaticFile:
         return (body, encoding) if len(body) < len(self.content) else (self.content, "")
 
 
-class _Sessions(SecureCookieSessionInterface):
-    """Flask's sessions, which no static file depends on.
-
-    Flask-Login looks into the session after every request; said to vary by it, each file would be
-    fetched again after a login.
-    """
-
-    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        if request.endpoint != "static":
-            super().save_session(app, session, response)
-
-
 def init_static_files(app: Flask) -> None:
     """Add the route of static files."""
-    app.session_interface = _Sessions()
     app.add_url_rule(f"{PREFIX}/<path:filename>", "static", send_static)
 
 

@@ -71,6 +71,29 @@ ARTIFACT_KEYS = (
     "description",
     "created_at",
 )
+SOURCE_KEYS = (
+    "id",
+    "name",
+    "kind",
+    "path",
+    "workspaces_path",
+    "created_at",
+    "imported_at",
+    "import_began_at",
+    "import_error",
+    "summary",
+)
+AUDIT_KEYS = (
+    "id",
+    "created_at",
+    "action",
+    "actor",
+    "means",
+    "address",
+    "request_id",
+    "subject",
+    "details",
+)
 
 
 def json_response(value: Any, status: int = 200) -> Response:

@@ -1,26 +1,47 @@
 """Give scripts a token for a name and a password, and take it back."""
 
+from typing import NamedTuple
+
 import orjson
 from flask import Response, g, request
-from werkzeug.exceptions import BadRequest, Unauthorized
+from werkzeug.exceptions import BadRequest, Forbidden, Unauthorized
 
-from ..accounts import make_token, revoke_token
+from ..accounts import AccountError, make_token, revoke_token
+from ..audit import record_alone
 from ..auth import API_LOGIN_LASTS, find_user, token_challenge
 from ..columns import utc_now
+from ..models import Action, Scope
+from ..throttling import forgive_account, limit_tries_of_account, limit_tries_of_address
 from . import bp
 from .arguments import refuse_parameters
 from .json import json_response
 
 
+class Credentials(NamedTuple):
+    """What the body of a login says."""
+
+    username: str
+    password: str
+    scope: Scope
+
+
 @bp.post("/login")
+@limit_tries_of_address
+@limit_tries_of_account
 def login() -> Response:
-    """Make a token of one day for a username and a password."""
+    """Make a token of one day for a username and a password; it can read, or what `scope` says."""
     refuse_parameters()
-    user = find_user(*_read_credentials())
+    given = _read_credentials()
+    user = find_user(given.username, given.password)
     if user is None:
+        record_alone(Action.LOGIN_REFUSED, given.username)
         raise Unauthorized("The username or the password is wrong.", None, token_challenge())
+    forgive_account()
     expires_at = utc_now() + API_LOGIN_LASTS
-    return json_response({"token": make_token(user, "API login", expires_at)})
+    try:
+        return json_response({"token": make_token(user, "API login", expires_at, given.scope)})
+    except AccountError as error:
+        raise Forbidden(str(error)) from error
 
 
 @bp.post("/logout")
@@ -31,8 +52,8 @@ def logout() -> Response:
     return json_response({"status": "ok"})
 
 
-def _read_credentials() -> tuple[str, str]:
-    """Return the two texts of the body; its media type does not matter, as curl's -d sets none."""
+def _read_credentials() -> Credentials:
+    """Return the texts of the body; its media type does not matter, as curl's -d sets none."""
     try:
         body = orjson.loads(request.get_data())
     except orjson.JSONDecodeError:
@@ -41,4 +62,7 @@ def _read_credentials() -> tuple[str, str]:
     username, password = fields.get("username"), fields.get("password")
     if not isinstance(username, str) or not isinstance(password, str):
         raise BadRequest('The body must be a JSON object with the texts "username" and "password".')
-    return username, password
+    scope = fields.get("scope", Scope.READ)
+    if scope not in list(Scope):
+        raise BadRequest(f'"scope" must be one of {", ".join(Scope)}.')
+    return Credentials(username, password, Scope(scope))

@@ -8,7 +8,7 @@ from click import ClickException
 
 from ..accounts import add_token, revoke_token
 from ..columns import utc_now
-from ..models import Token
+from ..models import Scope, Token
 from ..queries.users import find_tokens, find_user_named
 from . import bp
 from .commands import errors_of_one_line, needs_database
@@ -45,9 +45,18 @@ def tokens() -> None:
 @click.argument("name")
 @click.option("--user", "username", default="admin", show_default=True, help="Whose token it is.")
 @click.option("--expires-in", type=Span(), help="How long it is good: 12h, 30d, 52w.")
+@click.option(
+    "--scope",
+    type=click.Choice([scope.value for scope in Scope]),
+    default=Scope.READ.value,
+    show_default=True,
+    help="What it may do; never more than its user.",
+)
 @click.option("--never", is_flag=True, help="Say that it never expires, as without an option.")
 @needs_database
-def create_token(name: str, username: str, expires_in: timedelta | None, never: bool) -> None:
+def create_token(
+    name: str, username: str, expires_in: timedelta | None, scope: str, never: bool
+) -> None:
     """Make a token NAME and print it, alone, on standard output."""
     if expires_in and never:
         raise ClickException("Give --expires-in or --never, not both.")
@@ -56,7 +65,7 @@ def create_token(name: str, username: str, expires_in: timedelta | None, never: 
         raise ClickException(f"There is no active user {username}; 'flask users list' shows all.")
     expires_at = utc_now() + expires_in if expires_in else None
     with errors_of_one_line():
-        click.echo(add_token(user.id, name, expires_at))
+        click.echo(add_token(user, name, expires_at, Scope(scope)))
 
 
 @tokens.command("list")
@@ -65,7 +74,7 @@ def list_tokens() -> None:
     """List all tokens, a line each; the tokens themselves are not kept."""
     for token in find_tokens():
         click.echo(
-            f"{token.name}\t{token.user.username}\t"
+            f"{token.name}\t{token.user.username}\t{token.scope}\t"
             f"made {token.created_at:%Y-%m-%d %H:%M}Z\t{_describe_use(token)}\t"
             f"{_describe_end(token)}"
         )

@@ -4,6 +4,7 @@ The field names are the names in the query string, of pages and API alike. Readi
 what is wrong is collected in `errors`, for the API to refuse and for a page to say.
 """
 
+from .audit import AuditFilters
 from .lists import PAGE_SIZES, PRESETS, ListFilters, TimedFilters
 from .reader import (
     DEFAULT_LIMIT,
@@ -29,6 +30,7 @@ __all__ = [
     "PRESETS",
     "STATUS_ALIASES",
     "ArgsReader",
+    "AuditFilters",
     "FilterError",
     "ListFilters",
     "RunFilters",

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from sqlalchemy import select, update
 
+from ..audit import record_alone
 from ..columns import utc_now
 from ..extensions import db
-from ..models import Source
+from ..models import Action, Source
+from ..queries.sources import get_source
 from .demo import NAME, import_demo
 from .errors import SourceError
 from .osmedeus.importer import KIND, import_base
@@ -82,7 +84,10 @@ def end_import(source_id: int, began_at: datetime, error: str) -> bool:
         .values(import_began_at=None, import_error=error)
     )
     with db.engine.execution_options(immediate=True).begin() as connection:
-        return bool(connection.execute(end).rowcount)
+        is_ended = bool(connection.execute(end).rowcount)
+    if is_ended and error:
+        record_alone(Action.IMPORT_FAILED, get_source(source_id).name, error=error)
+    return is_ended
 
 
 def import_again(source: Source, report: Report) -> ImportSummary:

@@ -12,12 +12,27 @@ from typing import IO
 
 from flask import Flask
 
+from ..audit import record_alone
 from ..config import PROJECT
-from .again import FAILED, claim_import, end_import
+from ..models import Action, Source
+from .again import FAILED, can_import, claim_import, end_import, find_missing_path
 
 # Of what the process said before it died, for the log.
 SAID_BYTES = 8_000
 CANNOT_START = "The import could not be started: {}."
+
+
+def refuse_or_start(app: Flask, source: Source) -> str:
+    """Start the import of a source, or return why that cannot be."""
+    if not can_import(source):
+        return f"{source.name} is no base that can be read: its steps are pushed to Stepboard."
+    if missing := find_missing_path(source):
+        return f"{missing} is gone: {source.name} cannot be imported."
+    source_id, name = source.id, source.name
+    if not start_import(app, source_id):
+        return f"{name} is being imported already; wait until that has ended."
+    record_alone(Action.IMPORT_ASKED, name)
+    return ""
 
 
 def start_import(app: Flask, source_id: int) -> bool:

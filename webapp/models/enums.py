@@ -91,4 +91,3 @@ class Action(StrEnum):
     IMPORT_ASKED = "import-asked"
     IMPORTED = "imported"
     IMPORT_FAILED = "import-failed"
-    STEPS_REMOVED = "steps-removed"

@@ -1,10 +1,18 @@
 """Let people change their own password."""
 
-from flask import flash, redirect, render_template, request, session, url_for
+from flask import flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import current_user, login_user
+from flask_login import current_user
 
-from ..accounts import MAX_PASSWORD, MIN_PASSWORD, AccountError, change_own_password
+from ..accounts import (
+    MAX_PASSWORD,
+    MIN_PASSWORD,
+    AccountError,
+    change_own_password,
+    end_other_sessions,
+)
+from ..logins import begin_session
+from ..queries.sessions import find_sessions
 from ..queries.users import get_user
 from . import bp
 
@@ -26,10 +34,16 @@ def set_password() -> ResponseReturnValue:
         change_own_password(user, old, new, again)
     except AccountError as error:
         return _draw(error)
-    session.clear()
-    session.permanent = True
-    login_user(user)
+    begin_session(user)
     flash("Your password is changed; you are logged out everywhere else.")
+    return redirect(url_for("pages.show_password"), 303)
+
+
+@bp.post("/account/other-sessions/end")
+def end_sessions() -> ResponseReturnValue:
+    """Log oneself out everywhere else."""
+    n_ended = end_other_sessions(current_user, g.session.id)
+    flash(f"Logged out in {n_ended} other {'place' if n_ended == 1 else 'places'}.")
     return redirect(url_for("pages.show_password"), 303)
 
 
@@ -37,6 +51,8 @@ def _draw(error: AccountError | None = None) -> str:
     return render_template(
         "sessions/password.html",
         error=error,
+        sessions=find_sessions(current_user.id),
+        own_session=g.get("session"),
         min_password=MIN_PASSWORD,
         max_password=MAX_PASSWORD,
     )

@@ -22,9 +22,13 @@ FIELDS = {
     "started_before": "started before",
     "min_duration_ms": "took at least",
     "max_duration_ms": "took at most",
+    "action": "action",
+    "actor": "by",
+    "created_after": "from",
+    "created_before": "before",
 }
 # Each of these may be turned to "all others" by a leading NOT.
-TURNABLE = frozenset({"status", "step_type", "workflow_name", "target", "module_name"})
+TURNABLE = frozenset({"status", "step_type", "workflow_name", "target", "module_name", "action"})
 PHRASES = {
     ("started", "1h"): "started in the last hour",
     ("started", "24h"): "started in the last 24 h",

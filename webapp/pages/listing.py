@@ -23,6 +23,8 @@ SINGLE = (
     "started_before",
     "min_duration_ms",
     "max_duration_ms",
+    "created_after",
+    "created_before",
 )
 # Those of which the form shows all values, as boxes.
 BOXES = ("status", "step_type")

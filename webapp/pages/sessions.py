@@ -2,15 +2,21 @@
 
 from urllib.parse import urlsplit
 
-from flask import current_app, redirect, render_template, request, session, url_for
+from flask import current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import current_user, login_user, logout_user
+from flask_login import current_user
 
+from ..audit import record_alone
 from ..auth import find_user, is_own_path
+from ..logins import begin_session, end_session
+from ..models import Action
+from ..throttling import forgive_account, limit_tries_of_account, limit_tries_of_address
 from . import bp
 
 
 @bp.route("/login", methods=["GET", "POST"])
+@limit_tries_of_address
+@limit_tries_of_account
 def login() -> ResponseReturnValue:
     """Show the form; sign in who knows a password, and lead to where they wanted to go."""
     if current_user.is_authenticated:
@@ -20,21 +26,19 @@ def login() -> ResponseReturnValue:
     username = request.form.get("username", "").strip()
     user = find_user(username, request.form.get("password", ""))
     if user is None:
+        record_alone(Action.LOGIN_REFUSED, username)
         return render_template(
             "sessions/login.html", next=_wanted_path(), username=username, is_refused=True
         )
-    # A session from before the login must be worth nothing after it.
-    session.clear()
-    session.permanent = True
-    login_user(user)
+    forgive_account()
+    begin_session(user)
     return redirect(_wanted_path())
 
 
 @bp.post("/logout")
 def logout() -> ResponseReturnValue:
     """End the session."""
-    logout_user()
-    session.clear()
+    end_session(current_user)
     return redirect(url_for("pages.login"))
 
 

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from ..columns import utc_now
 from ..formats import duration
 from ..ingest.again import can_import, find_missing_path, is_demo, is_importing
-from ..ingest.background import start_import
+from ..ingest.background import refuse_or_start
 from ..models import Source
 from ..queries.sources import Holdings, count_holdings, find_sources, get_source
 from . import bp
@@ -35,19 +35,9 @@ def show_source_state(source_id: int) -> str:
 def import_source(source_id: int) -> ResponseReturnValue:
     """Import a base again, in the background; refuse it while that is going on."""
     source = get_source(source_id)
-    refusal = _refusal(source)
-    if not refusal and not start_import(_application(), source_id):
-        refusal = f"{source.name} is being imported already; wait until that has ended."
-    if refusal:
+    if refusal := refuse_or_start(_application(), source):
         return _draw_list(refusal), 409
     return redirect(url_for("pages.list_sources"), 303)
-
-
-def _refusal(source: Source) -> str:
-    if not can_import(source):
-        return f"{source.name} is no base that can be read: its steps are pushed to Stepboard."
-    missing = find_missing_path(source)
-    return f"{missing} is gone: {source.name} cannot be imported." if missing else ""
 
 
 def _application() -> Any:

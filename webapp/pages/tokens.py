@@ -12,7 +12,7 @@ from .. import accounts
 from ..accounts import MAX_NAME, AccountError
 from ..columns import utc_now
 from ..filters import ArgsReader
-from ..models import User
+from ..models import Scope, User
 from ..queries.users import MAX_TOKENS, count_tokens, find_latest_tokens, get_token, get_user
 from . import bp
 
@@ -54,7 +54,9 @@ def add_token() -> ResponseReturnValue:
     asked = _read_asked()
     name = request.form.get("name", "").strip()
     try:
-        token = accounts.add_token(current_user.id, name, _read_expiry(request.form))
+        token = accounts.add_token(
+            current_user, name, _read_expiry(request.form), _read_scope(request.form)
+        )
     except AccountError as error:
         return _draw(asked, error=error, values=request.form)
     return _draw(asked, token=token, token_name=name)
@@ -91,6 +93,7 @@ def _draw(asked: Asked, **context: Any) -> str:
         owner=owner,
         expiries=EXPIRIES,
         default_expiry=DEFAULT_EXPIRY,
+        scopes=list(Scope) if current_user.is_admin else [Scope.READ],
         today=utc_now().date(),
         last_day=utc_now().date() + LONGEST,
         reader=asked.reader,
@@ -105,6 +108,14 @@ def _read_owner(reader: ArgsReader) -> int | None:
     if not current_user.is_admin:
         return own
     return None if reader.text("user_id") == EVERYONE else reader.integer("user_id", own)
+
+
+def _read_scope(form: MultiDict[str, str]) -> Scope:
+    """Return the scope of a form; raise AccountError for what is none."""
+    try:
+        return Scope(form.get("scope") or Scope.READ)
+    except ValueError:
+        raise AccountError("scope", f"Choose one of {', '.join(Scope)}.") from None
 
 
 def _read_expiry(form: MultiDict[str, str]) -> datetime | None:

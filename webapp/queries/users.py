@@ -20,7 +20,7 @@ from werkzeug.exceptions import NotFound
 
 from ..columns import utc_now
 from ..extensions import db
-from ..models import Role, Token, User
+from ..models import Role, Session, Token, User
 from .rows import get_row
 
 # More of them than this are counted, not listed.
@@ -135,12 +135,18 @@ def delete_tokens_expired_before(user_id: int, time: datetime) -> None:
     db.session.execute(delete(Token).where(Token.user_id == user_id, Token.expires_at < time))
 
 
-def note_use_of_token(
-    connection: Connection, token_id: int, now: datetime, due_before: datetime
+def note_use(
+    connection: Connection,
+    model: type[Token | Session],
+    row_id: int,
+    now: datetime,
+    due_before: datetime,
 ) -> None:
-    """Write that a token is used now, unless a use after `due_before` is written already."""
-    is_due = Token.last_used_at.is_(None) | (Token.last_used_at <= due_before)
-    connection.execute(update(Token).where(Token.id == token_id, is_due).values(last_used_at=now))
+    """Write that a token or a session is used now, unless a use after `due_before` is written."""
+    used_at = Token.last_used_at if model is Token else Session.last_seen_at
+    is_due = used_at.is_(None) | (used_at <= due_before)
+    statement = update(model).where(model.id == row_id, is_due).values({used_at.key: now})
+    connection.execute(statement)
 
 
 def _tokens_with_users() -> Select[tuple[Token]]:

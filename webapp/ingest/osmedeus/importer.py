@@ -5,12 +5,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+from ...audit import record
 from ...columns import utc_now
 from ...extensions import db
-from ...models import Source
+from ...models import Action, Source
+from ...transactions import writing
 from ..errors import SourceError
 from ..sources import find_or_make_source
 from .base import Base, Folder, find_base, find_folders
@@ -34,6 +37,15 @@ Shifts = Callable[[list[SourceRun]], dict[str, timedelta]]
 
 def _unmoved(_: list[SourceRun]) -> dict[str, timedelta]:
     return {}
+
+
+def _tell_new(summary: ImportSummary) -> dict[str, Any]:
+    """Return what an audit event tells of an import."""
+    return {
+        "new_runs": summary.runs.added,
+        "new_steps": summary.steps.added,
+        "changed_steps": summary.steps.changed,
+    }
 
 
 def _silent(_: str, __: int, ___: int) -> None:
@@ -113,8 +125,9 @@ class _Import:
         done = run_writer.writer.summary
         self.summary.runs, self.summary.steps = done.runs, done.steps
         self.summary.artifacts = done.artifacts
-        source.imported_at, source.summary = utc_now(), self.summary.to_dict()
-        db.session.commit()
+        with writing():
+            source.imported_at, source.summary = utc_now(), self.summary.to_dict()
+            record(Action.IMPORTED, source.name, **_tell_new(self.summary))
         return self.summary
 
     def _is_kept(self, row: SourceRow) -> bool:

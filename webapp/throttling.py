@@ -1,0 +1,140 @@
+"""Slow down who guesses passwords: each account and each address has so many tries.
+
+Flask-Limiter does the counting; what it counts stands in our own database, so that all workers
+and hosts count together, and a restart forgets nothing.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from ipaddress import IPv6Address, ip_address, ip_network
+
+import orjson
+from flask import request
+from flask_limiter import Limiter, RequestLimit
+from flask_limiter.util import get_remote_address
+from limits.storage import Storage
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from .columns import utc_now
+from .extensions import db
+from .queries.throttles import (
+    add_to_throttle,
+    delete_old_throttles,
+    delete_throttle,
+    find_throttle,
+)
+
+# A login that goes well forgives the account its tries, and not the address.
+TRIES_OF_ACCOUNT = "20 per 15 minutes"
+TRIES_OF_ADDRESS = "60 per 15 minutes"
+ACCOUNT = "login-account"
+# Of an address of IPv6 one customer has this many bits' worth.
+IPV6_PREFIX = 64
+
+
+class DatabaseStorage(Storage):
+    """Flask-Limiter's counts, in the application's database."""
+
+    STORAGE_SCHEME = ["database"]
+
+    @property
+    def base_exceptions(self) -> type[Exception]:
+        """Return what the database raises."""
+        return DBAPIError
+
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        """Count a try that counts for `expiry` seconds; return how many that makes."""
+        now = utc_now()
+        with _writing() as connection:
+            n = add_to_throttle(connection, key, amount, now, now + timedelta(seconds=expiry))
+            if n == amount:
+                delete_old_throttles(connection, now)
+        return n
+
+    def get(self, key: str) -> int:
+        """Return how often a key was tried."""
+        with db.engine.connect() as connection:
+            return find_throttle(connection, key, utc_now())[0]
+
+    def get_expiry(self, key: str) -> float:
+        """Return until when the tries of a key count, in seconds of the epoch."""
+        now = utc_now()
+        with db.engine.connect() as connection:
+            expires_at = find_throttle(connection, key, now)[1]
+        return (expires_at or now).timestamp()
+
+    def check(self) -> bool:
+        """Tell whether the database answers."""
+        with db.engine.connect():
+            return True
+
+    def reset(self) -> int:
+        """Forget what does not count any more."""
+        with _writing() as connection:
+            return delete_old_throttles(connection, utc_now())
+
+    def clear(self, key: str) -> None:
+        """Forget the tries of a key."""
+        with _writing() as connection:
+            delete_throttle(connection, key)
+
+
+@contextmanager
+def _writing() -> Iterator[Connection]:
+    with db.engine.execution_options(immediate=True).begin() as connection:
+        yield connection
+
+
+limiter = Limiter(get_remote_address, storage_uri="database://", strategy="fixed-window")
+
+
+def _asking_address() -> str:
+    """Return the address that asks; of IPv6 the network, which one customer has whole."""
+    address = ip_address(get_remote_address())
+    if isinstance(address, IPv6Address):
+        return str(ip_network((address, IPV6_PREFIX), strict=False))
+    return str(address)
+
+
+def tried_username() -> str:
+    """Return the user name that a login sends, by form or JSON; blank for none."""
+    # First: what a form has taken out of the body would not be there for the route any more.
+    request.get_data()
+    name = request.form.get("username")
+    if name is None:
+        try:
+            body = orjson.loads(request.get_data())
+        except orjson.JSONDecodeError:
+            body = None
+        name = body.get("username") if isinstance(body, dict) else None
+    return str(name or "").strip()
+
+
+def _asked_account() -> str:
+    """Return what stands for the account: the name's hash, as people type passwords there too."""
+    name = tried_username().casefold()
+    return hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:32]
+
+
+# For the routes of pages and API alike, which count together.
+limit_tries_of_address = limiter.shared_limit(
+    TRIES_OF_ADDRESS, "login-address", key_func=_asking_address, methods=["POST"]
+)
+limit_tries_of_account = limiter.shared_limit(
+    TRIES_OF_ACCOUNT, ACCOUNT, key_func=_asked_account, methods=["POST"]
+)
+
+
+def forgive_account() -> None:
+    """Forget the tries of the account that this request has signed in to."""
+    for tried in limiter.current_limits:
+        if ACCOUNT in tried.key:
+            limiter.storage.clear(tried.key)
+
+
+def is_first_refusal(breached: RequestLimit) -> bool:
+    """Tell whether this is the first request that a limit refuses; the rest tell nothing new."""
+    return limiter.storage.get(breached.key) == breached.limit.amount + 1
