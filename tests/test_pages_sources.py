@@ -90,7 +90,9 @@ def wait_for_the_end(app: Flask) -> Source:
 def children() -> list[int]:
     """Return the processes that this one has started and not waited for."""
     found = subprocess.run(
-        ["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, text=True
+        ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(os.getpid())],
+        capture_output=True,
+        text=True,
     ).stdout.splitlines()
     return [int(line.split()[0]) for line in found if "import-claimed" in line or "defunct" in line]
 

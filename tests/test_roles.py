@@ -178,7 +178,13 @@ def test_the_menu_offers_users_to_admins_only(app: Flask, viewer: FlaskClient) -
         return re.findall(r'href="([^"]*)"', menu)
 
     assert links(viewer) == ["/tokens", "/sources", "/account/password"]
-    assert links(log_in(app, "admin")) == ["/tokens", "/sources", "/users", "/account/password"]
+    assert links(log_in(app, "admin")) == [
+        "/tokens",
+        "/sources",
+        "/users",
+        "/audit-events",
+        "/account/password",
+    ]
 
 
 def test_viewers_see_sources_but_no_button(app: Flask, viewer: FlaskClient) -> None:

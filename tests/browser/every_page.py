@@ -49,6 +49,11 @@ PAGES: Final[dict[str, dict[str, str]]] = {
     "pages.show_user": {"user": "/users/1"},
     "pages.show_password": {"password": "/account/password"},
     "pages.list_sources": {"sources": "/sources"},
+    "pages.list_audit_events": {
+        "audit": "/audit-events",
+        "audit-filtered": "/audit-events?action=imported&created_after=2026-01-01",
+        "audit-no-match": "/audit-events?actor=nobody-at-all",
+    },
 }
 NO_PAGES: Final[dict[str, str]] = {
     "static": "files",
