@@ -25,6 +25,11 @@ PASSWORD = "correct horse battery"
 PASSWORD_HASH = hash_password(PASSWORD)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option of the long runs."""
+    parser.addoption("--chaos", action="store_true", help="make faults happen at length")
+
+
 def make_app(database_url: str) -> Flask:
     """Make an application over a database."""
     settings = Settings(secret_key=SECRET_KEY, database_url=database_url)

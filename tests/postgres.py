@@ -39,6 +39,13 @@ def throwaway_cluster() -> Iterator[str]:
         shutil.rmtree(folder)
 
 
+def restart_cluster(parameters: str, mode: str) -> None:
+    """Restart the cluster of these parameters; mode `fast` or `immediate`, which is a crash."""
+    folder = Path(parameters.removeprefix("host=").partition("&")[0])
+    restart = ("restart", "-w", "-D", f"{folder}/data", "-m", mode, "-l", f"{folder}/log")
+    _as_postgres(folder, "pg_ctl", *restart)
+
+
 def _owner() -> str:
     # PostgreSQL refuses to run as root; Debian's package makes the user postgres.
     return "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
