@@ -15,6 +15,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
 SECRET_KEY_MIN_LENGTH = 32
 PREFIX = "STEPBOARD_"
+# A path prefix: parts of plain letters, so that it is the same in an address and out of it.
+URL_PREFIX = r"(/[A-Za-z0-9._~-]+)+"
 LOG_FORMATS = ("text", "json")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 # What Flask-Compress makes smaller: pages and JSON. Static files bring their own (static_files.py),
@@ -82,7 +84,7 @@ def _is_network(text: str) -> bool:
 
 
 def _url_prefix(name: str, text: str) -> str:
-    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", text):
+    if not re.fullmatch(URL_PREFIX, text):
         raise ConfigError(f"{name} must be a path such as /stepboard, not {text!r}.")
     return text
 

@@ -60,6 +60,10 @@ class _Sessions(SecureCookieSessionInterface):
         if request.endpoint != "static":
             super().save_session(app, session, response)
 
+    def get_cookie_path(self, app: Flask) -> str:
+        """Return the prefix: what else is served by the same host need not see the cookie."""
+        return request.script_root or super().get_cookie_path(app)
+
 
 def init_static_files(app: Flask) -> None:
     """Add the route of static files."""
