@@ -7,7 +7,9 @@ from sqlalchemy.exc import DBAPIError
 from webapp import create_app
 from webapp.config import ConfigError
 from webapp.database import DatabaseVersionError, check_version, first_line_of
+from webapp.serving import hear_sigterm
 
+hear_sigterm()
 try:
     app = create_app()
     with app.app_context():

@@ -18,6 +18,7 @@ from .config import SECRET_KEY_MIN_LENGTH, ConfigError, Settings, instance_folde
 from .database import DatabaseVersionError, first_line_of, prepare_database
 from .extensions import db
 from .queries.users import count_users
+from .serving import hear_sigterm
 
 ADMIN = "admin"
 
@@ -111,6 +112,7 @@ def make_worker_app() -> Flask:
     Ctrl-C reaches both of them. Two signals at once may lock granian's worker up, so it does not
     hear that one.
     """
+    hear_sigterm()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     return create_app()
 

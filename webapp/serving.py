@@ -1,6 +1,7 @@
 """Stand behind proxies, and under a path prefix that the address has or a proxy has taken off."""
 
 import re
+import signal
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,17 @@ def init_proxies(app: Flask, settings: Settings) -> None:
         wsgi = ProxyFix(wsgi, x_for=n, x_proto=n, x_host=n, x_port=0, x_prefix=x_prefix)
         wsgi = _CleanPrefix(wsgi)
     app.wsgi_app = wsgi  # type: ignore[assignment, method-assign]
+
+
+def hear_sigterm() -> None:
+    """Let SIGTERM end a worker that still loads.
+
+    Until granian's worker serves it has its parent's handler, which does nothing there: the parent
+    would wait in vain, and kill it in the end. Any other server is left alone.
+    """
+    handler = signal.getsignal(signal.SIGTERM)
+    if getattr(handler, "__module__", "").startswith("granian.server"):
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 class _Outside:
