@@ -206,7 +206,7 @@ def test_workers_share_all_and_one_that_is_killed_is_replaced(
         for _ in range(20):
             head, _ = get(lambda: connect_to(path), "/osm/api/step-results", token)
             assert head.startswith(b"HTTP/1.1 200 ")
-        wait_until(lambda: len(set(workers_of(process)) - {workers[0]}) == 2)
+        wait_until(lambda: len(serving_of(process) - {workers[0]}) == 2)
 
 
 def wait_until(is_so: Callable[[], bool]) -> None:
@@ -221,3 +221,10 @@ def workers_of(process: Process) -> list[int]:
     """Return the ids of a server's workers."""
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
     return [int(child) for child in children.split()]
+
+
+def serving_of(process: Process) -> set[int]:
+    """Return the ids of the workers that have begun to serve, which takes threads."""
+    return {
+        one for one in workers_of(process) if len(list(Path(f"/proc/{one}/task").iterdir())) > 1
+    }

@@ -168,13 +168,18 @@ def database_url(environ: Mapping[str, str] = os.environ) -> str:
     url = environ.get("DATABASE_URL", "")
     if not url:
         return f"sqlite:///{instance_folder(environ) / 'stepboard.sqlite'}"
+    return read_database_url("DATABASE_URL", url)
+
+
+def read_database_url(name: str, url: str) -> str:
+    """Return the SQLAlchemy URL that a text means; raise ConfigError, naming it, if it is none."""
     for scheme in ("postgres://", "postgresql://"):
         if url.startswith(scheme):
             url = "postgresql+psycopg://" + url.removeprefix(scheme)
     if not _is_database_url(url):
         # The value is not repeated: it may hold a password.
         raise ConfigError(
-            "DATABASE_URL must name an SQLite file or a PostgreSQL database, for example "
+            f"{name} must name an SQLite file or a PostgreSQL database, for example "
             "sqlite:////var/lib/stepboard/stepboard.sqlite or "
             "postgresql://user:password@host/name."
         )
