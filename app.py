@@ -12,6 +12,7 @@ from flask.cli import load_dotenv
 from webapp.bootstrap import (
     StartError,
     check_port,
+    check_socket,
     close,
     make_first_user,
     make_local_app,
@@ -21,6 +22,14 @@ from webapp.cli.imports import print_summary, progress_report
 from webapp.ingest.demo import import_demo
 from webapp.ingest.errors import SourceError
 from webapp.ingest.osmedeus.importer import import_base
+
+# Of each worker; README.md gives the same to other ways of serving.
+THREADS = 8
+# How long a client may take to send its headers, and how much of them.
+HEADER_READ_MS = 10_000
+HEADER_BYTES = 64 * 1024
+# How long the answers under way may take when the server is to end.
+LAST_ANSWERS_S = 30
 
 
 def create_app() -> Flask:
@@ -37,11 +46,14 @@ def main() -> None:
     arguments = parse_arguments()
     load_dotenv()
     try:
-        check_port(arguments.host, arguments.port)
+        if arguments.uds:
+            check_socket(arguments.uds)
+        else:
+            check_port(arguments.host, arguments.port)
         app = make_local_app()
         prepare(app)
         import_first(app, arguments)
-        serve(app, arguments.host, arguments.port)
+        serve(app, arguments)
     except (StartError, SourceError) as error:
         sys.exit(f"Error: {error}")
     except KeyboardInterrupt:
@@ -62,6 +74,8 @@ def parse_arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     add("--port", type=_port, default=8002, help="port to listen on (default: %(default)s)")
+    add("--uds", type=Path, metavar="PATH", help="listen on this Unix socket instead")
+    add("--workers", type=_workers, default=1, help="how many processes (default: %(default)s)")
     add("--osmedeus", type=_path, metavar="PATH", help="import this Osmedeus base first")
     add("--workspaces", type=_path, metavar="PATH", help="its workspaces, if not beside it")
     add("--demo", action="store_true", help="import the bundled sample first")
@@ -72,8 +86,16 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= 65535):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 1 to 65535")
+    return _number(text, 65535, "a port")
+
+
+def _workers(text: str) -> int:
+    return _number(text, 64, "a number of workers")
+
+
+def _number(text: str, most: int, what: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= most):
+        raise argparse.ArgumentTypeError(f"{text!r} is not {what} from 1 to {most}")
     return int(text)
 
 
@@ -97,33 +119,49 @@ def import_first(app: Flask, arguments: argparse.Namespace) -> None:
             print_summary(summary)
 
 
-def announce(host: str, port: int, password: str | None) -> None:
+def announce(arguments: argparse.Namespace, prefix: str, password: str | None) -> None:
     """Say where Stepboard is and how to get in."""
-    here = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-    print(f"\nStepboard is at http://{here}:{port}   (Ctrl-C stops it)")
+    print(f"\nStepboard is at {_describe_place(arguments, prefix)}   (Ctrl-C stops it)")
     if password:
         print(f"Log in as admin with the password {password}")
         print("It is shown only now; '.venv/bin/flask users set-password admin' sets another one.")
     print(flush=True)
 
 
-def serve(app: Flask, host: str, port: int) -> None:
-    """Serve until Ctrl-C or SIGTERM; the worker makes its own application."""
+def _describe_place(arguments: argparse.Namespace, prefix: str) -> str:
+    if arguments.uds:
+        return f"the Unix socket {arguments.uds}"
+    host: str = arguments.host
+    here = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{here}:{arguments.port}{prefix and f'{prefix}/'}"
+
+
+def serve(app: Flask, arguments: argparse.Namespace) -> None:
+    """Serve until Ctrl-C or SIGTERM; each worker makes its own application."""
     # Here, because no `flask` command needs it.
     from granian import Granian
-    from granian.constants import Interfaces
+    from granian.constants import HTTPModes, Interfaces
+    from granian.http import HTTP1Settings
     from granian.log import LogLevels
 
     server = Granian(
         "webapp.bootstrap:make_worker_app",
-        address=host,
-        port=port,
+        address=arguments.host,
+        port=arguments.port,
+        uds=arguments.uds,
+        uds_permissions=0o660,
         interface=Interfaces.WSGI,
         factory=True,
-        workers=1,
-        blocking_threads=8,
+        workers=arguments.workers,
+        respawn_failed_workers=True,
+        blocking_threads=THREADS,
+        # Without TLS no browser speaks HTTP/2, and these limits are of HTTP/1.
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(
+            header_read_timeout=HEADER_READ_MS, max_buffer_size=HEADER_BYTES
+        ),
         log_level=LogLevels.error,
-        workers_kill_timeout=5,
+        workers_kill_timeout=LAST_ANSWERS_S,
     )
 
     # Once it listens and hears signals: no password is made that nobody gets to see.
@@ -131,7 +169,7 @@ def serve(app: Flask, host: str, port: int) -> None:
     def open_up() -> None:
         # A closed terminal ends it too; granian would start its worker again.
         signal.signal(signal.SIGHUP, server.signal_handler_interrupt)
-        announce(host, port, make_first_user(app))
+        announce(arguments, app.config["SETTINGS"].url_prefix, make_first_user(app))
         close(app)
 
     server.serve()

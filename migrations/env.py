@@ -1,5 +1,7 @@
 """Run migrations on the application's own engine."""
 
+from contextlib import nullcontext
+
 from alembic import context
 
 from webapp.database import is_compared
@@ -7,8 +9,12 @@ from webapp.extensions import db
 
 
 def run_migrations() -> None:
-    """Migrate in one transaction, so that a failure leaves the database as it was."""
-    with db.engine.connect() as connection:
+    """Migrate in one transaction, so that a failure leaves the database as it was.
+
+    A connection in the configuration's attributes is used as it is, within its transaction.
+    """
+    given = context.config.attributes.get("connection")
+    with nullcontext(given) if given else db.engine.connect() as connection:
         context.configure(
             connection=connection,
             target_metadata=db.metadata,
@@ -22,7 +28,8 @@ def run_migrations() -> None:
             connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
         with context.begin_transaction():
             context.run_migrations()
-        connection.commit()
+        if not given:
+            connection.commit()
 
 
 run_migrations()

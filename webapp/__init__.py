@@ -5,7 +5,19 @@ from typing import Any
 
 from flask import Flask
 
-from . import api, auth, cli, cookies, database, errors, pages, rendering, security, static_files
+from . import (
+    api,
+    auth,
+    cli,
+    cookies,
+    database,
+    errors,
+    pages,
+    rendering,
+    security,
+    serving,
+    static_files,
+)
 from .config import COMPRESSION, PROJECT, Settings
 from .extensions import compress, csrf, db, htmx, login_manager, migrate
 from .throttling import limiter
@@ -58,4 +70,5 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
     app.register_blueprint(api.health.bp)
     app.register_blueprint(cli.bp)
     csrf.exempt(api.bp)
+    serving.init_proxies(app, settings)
     return app

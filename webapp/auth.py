@@ -217,7 +217,7 @@ def answer_anonymous() -> ResponseReturnValue:
     if request.headers.get("HX-Request") == "true":
         return "", 200, {"HX-Redirect": url_for("pages.login", next=_page_of_fragment())}
     is_page = request.method == "GET" and request.endpoint is not None
-    target = request.full_path.rstrip("?") if is_page else None
+    target = f"{request.script_root}{request.full_path}".rstrip("?") if is_page else None
     return redirect(url_for("pages.login", next=target))
 
 
@@ -240,5 +240,7 @@ def shown_path() -> str:
 
 
 def is_own_path(path: str) -> bool:
-    """Tell whether a path leads to a page of ours and nowhere else."""
-    return path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
+    """Tell whether a path leads to a page of ours, under our prefix, and nowhere else."""
+    start = f"{request.script_root}/"
+    is_ours = path.startswith(start) and not path.startswith((f"{start}/", f"{start}\\"))
+    return is_ours and path.isprintable()

@@ -1,5 +1,6 @@
 """Make ready what a first start on this machine needs: folder, key, tables, a user."""
 
+import errno
 import os
 import secrets
 import signal
@@ -17,6 +18,7 @@ from .config import SECRET_KEY_MIN_LENGTH, ConfigError, Settings, instance_folde
 from .database import DatabaseVersionError, first_line_of, prepare_database
 from .extensions import db
 from .queries.users import count_users
+from .serving import hear_sigterm
 
 ADMIN = "admin"
 
@@ -38,6 +40,25 @@ def check_port(host: str, port: int) -> None:
             f"Cannot listen on {host}:{port}: {error.strerror}. "
             "Choose another with --port (make run PORT=...)."
         ) from error
+
+
+def check_socket(path: Path) -> None:
+    """Raise StartError unless a server can listen on a Unix socket there.
+
+    One that a killed server left behind is removed.
+    """
+    try:
+        with socket.socket(socket.AF_UNIX) as probe:
+            if path.is_socket() and probe.connect_ex(str(path)) != errno.ECONNREFUSED:
+                raise StartError(f"Cannot listen on {path}: another server answers there.")
+        if path.is_socket():
+            path.unlink()
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.bind(str(path))
+        path.unlink()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StartError(f"Cannot listen on {path}: {reason}. Choose another --uds.") from error
 
 
 def make_local_app() -> Flask:
@@ -91,6 +112,7 @@ def make_worker_app() -> Flask:
     Ctrl-C reaches both of them. Two signals at once may lock granian's worker up, so it does not
     hear that one.
     """
+    hear_sigterm()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     return create_app()
 

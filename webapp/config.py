@@ -15,6 +15,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
 SECRET_KEY_MIN_LENGTH = 32
 PREFIX = "STEPBOARD_"
+# A path prefix: parts of plain letters, so that it is the same in an address and out of it.
+URL_PREFIX = r"(/[A-Za-z0-9._~-]+)+"
 LOG_FORMATS = ("text", "json")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 # What Flask-Compress makes smaller: pages and JSON. Static files bring their own (static_files.py),
@@ -82,7 +84,7 @@ def _is_network(text: str) -> bool:
 
 
 def _url_prefix(name: str, text: str) -> str:
-    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", text):
+    if not re.fullmatch(URL_PREFIX, text):
         raise ConfigError(f"{name} must be a path such as /stepboard, not {text!r}.")
     return text
 
@@ -166,13 +168,18 @@ def database_url(environ: Mapping[str, str] = os.environ) -> str:
     url = environ.get("DATABASE_URL", "")
     if not url:
         return f"sqlite:///{instance_folder(environ) / 'stepboard.sqlite'}"
+    return read_database_url("DATABASE_URL", url)
+
+
+def read_database_url(name: str, url: str) -> str:
+    """Return the SQLAlchemy URL that a text means; raise ConfigError, naming it, if it is none."""
     for scheme in ("postgres://", "postgresql://"):
         if url.startswith(scheme):
             url = "postgresql+psycopg://" + url.removeprefix(scheme)
     if not _is_database_url(url):
         # The value is not repeated: it may hold a password.
         raise ConfigError(
-            "DATABASE_URL must name an SQLite file or a PostgreSQL database, for example "
+            f"{name} must name an SQLite file or a PostgreSQL database, for example "
             "sqlite:////var/lib/stepboard/stepboard.sqlite or "
             "postgresql://user:password@host/name."
         )

@@ -4,6 +4,7 @@ import time
 from functools import cache
 from typing import Any
 
+from alembic import command
 from alembic.config import Config as AlembicConfig
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -51,9 +52,14 @@ def init_engine(app: Flask, settings: Settings) -> None:
     """Give every SQLite connection its pragmas, explicit transactions and a time limit."""
     with app.app_context():
         if db.engine.dialect.name == "sqlite":
-            event.listen(db.engine, "connect", _set_pragmas)
-            event.listen(db.engine, "begin", _begin)
+            set_up_sqlite(db.engine)
             _limit_statements(db.engine, settings.statement_timeout_ms / 1000)
+
+
+def set_up_sqlite(engine: Engine) -> None:
+    """Give every connection of an SQLite engine its pragmas, and explicit transactions."""
+    event.listen(engine, "connect", _set_pragmas)
+    event.listen(engine, "begin", _begin)
 
 
 def _limit_statements(engine: Engine, most_s: float) -> None:
@@ -100,9 +106,18 @@ def _begin(connection: Connection) -> None:
 
 def find_versions() -> tuple[str | None, str | None]:
     """Return the revision that the database has and the one that this version needs."""
-    needed = _scripts().get_current_head()
     with db.engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision(), needed
+        return find_revision(connection), needed_revision()
+
+
+def find_revision(connection: Connection) -> str | None:
+    """Return the revision that a database has, if it has one."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def needed_revision() -> str | None:
+    """Return the revision that this version needs."""
+    return _scripts().get_current_head()
 
 
 def check_version() -> None:
@@ -110,7 +125,7 @@ def check_version() -> None:
     found, needed = find_versions()
     if found == needed:
         return
-    if found is not None and not _is_known(found):
+    if found is not None and not is_known(found):
         raise DatabaseVersionError(
             f"The database is at revision {found}, which this version of Stepboard does not know: "
             "a newer version made it. Install that version."
@@ -151,12 +166,24 @@ def upgrade_database() -> None:
     upgrade()
 
 
-def _is_known(revision: str) -> bool:
+def make_tables(connection: Connection) -> None:
+    """Make all tables in an empty database, within the connection's transaction."""
+    config = _scripts_config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def is_known(revision: str) -> bool:
+    """Tell whether this version of Stepboard knows a revision of the database."""
     return any(script.revision == revision for script in _scripts().walk_revisions())
 
 
 @cache
 def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_scripts_config())
+
+
+def _scripts_config() -> AlembicConfig:
     config = AlembicConfig()
     config.set_main_option("script_location", str(PROJECT / "migrations").replace("%", "%%"))
-    return ScriptDirectory.from_config(config)
+    return config

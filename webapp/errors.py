@@ -118,9 +118,10 @@ def _describe_wait(retry_after: str) -> str:
 
 def _describe_unrouted(code: int) -> str:
     """Say what is wrong with an address, or a method, that no route takes."""
+    path = f"{request.script_root}{request.path}"[:200]
     if code == 405:
-        return f"{request.method} is not allowed at {request.path[:200]}."
-    return f"There is nothing at {request.path[:200]}."
+        return f"{request.method} is not allowed at {path}."
+    return f"There is nothing at {path}."
 
 
 def _show_database_error(error: DBAPIError) -> ResponseReturnValue:

@@ -1,6 +1,6 @@
 """Tell whether the server lives and is ready, and what it is; no login needed."""
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response, current_app, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import ServiceUnavailable
 
@@ -42,7 +42,11 @@ def show_server_info() -> Response:
         {
             "name": "Stepboard",
             "version": VERSION,
-            "api": {"path": "/osm/api", "default_limit": DEFAULT_LIMIT, "max_limit": MAX_LIMIT},
+            "api": {
+                "path": f"{request.script_root}/osm/api",
+                "default_limit": DEFAULT_LIMIT,
+                "max_limit": MAX_LIMIT,
+            },
             "step_statuses": list(StepStatus),
             "step_types": list(StepType),
             "run_statuses": list(RunStatus),

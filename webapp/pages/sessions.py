@@ -51,4 +51,5 @@ def _wanted_path() -> str:
 def _is_readable(path: str) -> bool:
     """Tell whether a path leads to something that a browser can open."""
     adapter = current_app.create_url_adapter(request)
-    return adapter is not None and adapter.test(urlsplit(path).path, method="GET")
+    own_path = urlsplit(path).path.removeprefix(request.script_root)
+    return adapter is not None and adapter.test(own_path, method="GET")
