@@ -11,7 +11,7 @@ override WORKSPACES := $(value WORKSPACES)
 export OSMEDEUS WORKSPACES DEMO HOST PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-lint run test lint format sure bench screenshots clean
+.PHONY: help setup setup-tests setup-lint run test chaos lint format sure bench screenshots clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -33,6 +33,9 @@ run: setup ## serve on http://127.0.0.1:8002, with the embedded database
 
 test: setup-tests ## run all tests
 	@exec $(IN_VENV) -m pytest $(TESTS)
+
+chaos: setup-tests ## make faults happen at length, for about half an hour
+	@exec $(IN_VENV) -m pytest tests/faults --chaos -s
 
 lint: setup-lint ## check style and types: ruff, mypy
 	$(IN_VENV) -m ruff check .

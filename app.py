@@ -24,7 +24,7 @@ from webapp.ingest.errors import SourceError
 from webapp.ingest.osmedeus.importer import import_base
 
 # Of each worker; README.md gives the same to other ways of serving.
-THREADS = 8
+THREADS = 64
 # How long a client may take to send its headers, and how much of them.
 HEADER_READ_MS = 10_000
 HEADER_BYTES = 64 * 1024

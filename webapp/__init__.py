@@ -13,6 +13,7 @@ from . import (
     database,
     errors,
     pages,
+    places,
     rendering,
     security,
     serving,
@@ -50,6 +51,7 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
         **COMPRESSION,
     )
     app.config.update(overrides)
+    places.init_places(app, settings)
     db.init_app(app)
     migrate.init_app(app, db, directory=str(PROJECT / "migrations"))
     htmx.init_app(app)

@@ -113,7 +113,7 @@ class Settings:
     # How long a request waits for an SQLite database that another process has locked.
     busy_timeout_ms: int = _setting(5_000, _whole_number(0, 60_000))
     # Of PostgreSQL, for each worker.
-    pool_size: int = _setting(10, _whole_number(1, 100))
+    pool_size: int = _setting(16, _whole_number(2, 100))
     login_days: int = _setting(14, _whole_number(1, 365))
     idle_hours: int = _setting(72, _whole_number(1, 8_760))
     # How many proxies stand before the server, each adding to the forwarded headers.

@@ -8,7 +8,7 @@ from alembic import command
 from alembic.config import Config as AlembicConfig
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from flask import Flask, has_request_context
+from flask import Flask, current_app, has_request_context
 from flask_migrate import upgrade
 from sqlalchemy import Column, Connection, Engine, Index, event, inspect
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -50,6 +50,7 @@ def engine_options(settings: Settings) -> dict[str, Any]:
 
 def init_engine(app: Flask, settings: Settings) -> None:
     """Give every SQLite connection its pragmas, explicit transactions and a time limit."""
+    app.teardown_appcontext(_let_go)
     with app.app_context():
         if db.engine.dialect.name == "sqlite":
             set_up_sqlite(db.engine)
@@ -60,6 +61,18 @@ def set_up_sqlite(engine: Engine) -> None:
     """Give every connection of an SQLite engine its pragmas, and explicit transactions."""
     event.listen(engine, "connect", _set_pragmas)
     event.listen(engine, "begin", _begin)
+
+
+def _let_go(_: BaseException | None) -> None:
+    """End the session's transaction; where the connection is lost, throw that away.
+
+    Else Flask-SQLAlchemy's own end of the session fails, and with it an answer that is made.
+    """
+    try:
+        db.session.rollback()
+    except DBAPIError as error:
+        current_app.logger.info("a connection was lost: %s", first_line_of(error))
+        db.session().invalidate()
 
 
 def _limit_statements(engine: Engine, most_s: float) -> None:

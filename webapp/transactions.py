@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psycopg
 from flask import current_app
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -73,6 +74,8 @@ def why_try_again(error: DBAPIError) -> str:
     if isinstance(error.orig, sqlite3.OperationalError):
         return SQLITE_CODES.get(error.orig.sqlite_errorcode & SQLITE_PRIMARY, "")
     state = getattr(error.orig, "sqlstate", None) or ""
-    if error.connection_invalidated or state.startswith(GONE_STATES):
+    # One without a state never came to an answer: PostgreSQL is away, or went.
+    is_lost = isinstance(error.orig, psycopg.OperationalError) and not state
+    if is_lost or error.connection_invalidated or state.startswith(GONE_STATES):
         return GONE
     return STATES.get(state, "")

@@ -160,9 +160,15 @@ def wait_until_ready(url: str) -> None:
 @contextmanager
 def fresh_app(sqlite_template: Path, folder: Path) -> Iterator[Flask]:
     """Yield an application over a new SQLite file in a folder."""
-    path = folder / "stepboard.sqlite"
-    shutil.copy(sqlite_template, path)
-    app = make_app(f"sqlite:///{path}")
+    shutil.copy(sqlite_template, folder / "stepboard.sqlite")
+    with opened_app(folder) as app:
+        yield app
+
+
+@contextmanager
+def opened_app(folder: Path) -> Iterator[Flask]:
+    """Yield an application over the SQLite file of a folder."""
+    app = make_app(f"sqlite:///{folder / 'stepboard.sqlite'}")
     yield app
     with app.app_context():
         db.engine.dispose()

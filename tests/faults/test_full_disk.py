@@ -15,7 +15,7 @@ from webapp.config import PROJECT
 from webapp.extensions import db
 from webapp.models import Step
 
-from .conftest import fresh_app
+from .conftest import fresh_app, opened_app
 from .test_killed_import import check_truth, check_whole
 
 # A disk of this many KiB, where the empty database takes some 200.
@@ -61,16 +61,19 @@ def test_a_full_disk_ends_an_import_and_spoils_nothing(
             if result.returncode:
                 refused += 1
                 last = result.stderr.splitlines()[-1]
-                assert last.startswith("Error: Cannot use the database: "), result.stderr
+                assert last.startswith("Error: The database cannot be written; mend that, and "), (
+                    result.stderr
+                )
                 assert "full" in last or "I/O" in last
                 assert "Traceback" not in result.stderr
             n_before = check_whole(app)
             with app.app_context():
+                db.session.rollback()
                 db.engine.dispose()
             # Room again: the same database, moved to a larger disk.
             roomy = tmp_path / f"roomy {kib}"
             shutil.copytree(disk, roomy)
-        with fresh_app(roomy / "stepboard.sqlite", tmp_path) as app:
+        with opened_app(roomy) as app:
             assert check_whole(app) == n_before
             again = import_by_command(app.config["SQLALCHEMY_DATABASE_URI"], sample / "base")
             assert again.returncode == 0, again.stderr

@@ -34,7 +34,7 @@ def test_postgresql_restarted_under_load(sample: Path, is_long: bool) -> None:
                     back = time.monotonic()
                     load.run_until(lambda answers, since=back: answers.last_right_at > since, 60)
                     made += log_in(server.url)
-            assert load.answers.wrong == []
+            assert load.answers.wrong == [], "\n".join(load.answers.wrong[:5])
             assert load.answers.counts["broken"] == 0
             assert set(PATHS) == set(expected)
             print(load.answers.told())

@@ -26,7 +26,9 @@ def drip(
         try:
             connection.sendall(data[n : n + 1])
             connection.settimeout(0.001)
-            if connection.recv(1000) == b"":
+            answer = connection.recv(1000)
+            # Either closed, or told that the body took too long.
+            if answer == b"" or b" 408 " in answer:
                 break
         except TimeoutError:
             pass
@@ -56,9 +58,8 @@ def test_slow_clients_keep_nobody_waiting(full_app: Flask, is_long: bool) -> Non
         with Load(server.url, expected, server.headers, 4) as load:
             time.sleep(40 if is_long else 14)
         assert load.answers.counts["right"] == load.answers.n > 20, load.answers.wrong
-        # Those that never end their head are closed after ten seconds.
-        assert len(closed) >= SLOW // 2
-        assert all(8 < seconds < 14 for seconds in closed[: SLOW // 2])
+        assert len(closed) == SLOW
+        assert min(closed) > 8
         ended.set()
         for thread in threads:
             thread.join(5)

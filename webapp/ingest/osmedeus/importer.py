@@ -11,9 +11,10 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from ...audit import record
 from ...columns import utc_now
+from ...database import first_line_of
 from ...extensions import db
 from ...models import Action, Source
-from ...transactions import writing
+from ...transactions import why_try_again, writing
 from ..errors import SourceError
 from ..sources import find_or_make_source
 from .base import Base, Folder, find_base, find_folders
@@ -193,14 +194,18 @@ class _Import:
 
 @contextmanager
 def _conflicts_explained() -> Iterator[None]:
-    """Say it in one line when another import got in the way; what is written stays whole."""
+    """Say it in one line when the database gave up; what is written stays whole."""
     try:
         yield
     except (OperationalError, IntegrityError) as error:
         db.session.rollback()
-        raise SourceError(
-            f"The database was busy, perhaps with another import; import it again ({error.orig})."
-        ) from error
+        is_conflict = isinstance(error, IntegrityError) or why_try_again(error)
+        why = (
+            "The database was busy, perhaps with another import; import it again"
+            if is_conflict
+            else "The database cannot be written; mend that, and import it again"
+        )
+        raise SourceError(f"{why} ({first_line_of(error)}).") from error
 
 
 @contextmanager

@@ -1,0 +1,74 @@
+"""Give each request one of a few places to work in, and keep slow clients out of them.
+
+A server may have many threads, most of them waiting for what a slow client sends or takes. Only
+so many work at a time: as many as the machine and the database's connections are good for.
+"""
+
+import threading
+import time
+from io import BytesIO
+
+from flask import Flask, g, request
+from werkzeug.exceptions import RequestTimeout, ServiceUnavailable
+
+from .config import Settings
+
+# More at a time only take the interpreter from each other.
+MOST_PLACES = 8
+# So many bodies are waited for at once; nobody who only reads waits for them.
+MOST_WAITED_FOR = 32
+BODY_S = 10.0
+# A read lasts until all of it is there: the smaller, the sooner the clock is looked at.
+READ_BYTES = 128
+RETRY_S = 5
+# They ask no database, and whoever asks whether the server lives must not wait for a place.
+PLACELESS = frozenset({"static", "health.show_health"})
+
+
+def init_places(app: Flask, settings: Settings) -> None:
+    """Have every request wait for its body, then for a place, and free that when it is done."""
+    # One request may hold two connections: its session's, and one that writes on the way.
+    places = threading.BoundedSemaphore(max(1, min(MOST_PLACES, settings.pool_size // 2)))
+    waited_for = threading.BoundedSemaphore(MOST_WAITED_FOR)
+
+    def take_place() -> None:
+        if _has_body():
+            if not waited_for.acquire(blocking=False):
+                raise ServiceUnavailable("Too many requests are being sent.", retry_after=RETRY_S)
+            try:
+                _read_body()
+            finally:
+                waited_for.release()
+        if request.endpoint not in PLACELESS:
+            places.acquire()
+            g.has_place = True
+
+    def free_place(_: BaseException | None) -> None:
+        if g.pop("has_place", False):
+            places.release()
+
+    app.before_request(take_place)
+    app.teardown_request(free_place)
+
+
+def _has_body() -> bool:
+    is_chunked = "Transfer-Encoding" in request.headers
+    length = request.content_length or 0
+    # One that is too long is refused unread.
+    return is_chunked or 0 < length <= (request.max_content_length or length)
+
+
+def _read_body() -> None:
+    """Read the body in time, and put it where the request looks for it."""
+    end = time.monotonic() + BODY_S
+    stream, most = request.stream, request.max_content_length or 0
+    pieces: list[bytes] = []
+    size = 0
+    while piece := stream.read(READ_BYTES):
+        pieces.append(piece)
+        size += len(piece)
+        if time.monotonic() > end:
+            raise RequestTimeout(f"The body of a request must come within {BODY_S:.0f} s.")
+        if most and size > most:
+            break
+    request.stream = BytesIO(b"".join(pieces))
