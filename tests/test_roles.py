@@ -25,6 +25,7 @@ ADMINS_ONLY = {
     "pages.set_user_state",
     "pages.set_user_password",
     "pages.import_source",
+    "metrics.show_metrics",
 }
 # What a viewer may change: only what is one's own.
 CHANGES_OF_ONE_S_OWN = {

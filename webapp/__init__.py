@@ -5,7 +5,21 @@ from typing import Any
 
 from flask import Flask
 
-from . import api, auth, cli, database, errors, pages, rendering, security, static_files
+from . import (
+    api,
+    auth,
+    cli,
+    database,
+    errors,
+    logs,
+    measuring,
+    metrics,
+    pages,
+    rendering,
+    request_ids,
+    security,
+    static_files,
+)
 from .config import COMPRESSION, PROJECT, Settings
 from .extensions import compress, csrf, db, htmx, login_manager, migrate
 
@@ -38,6 +52,11 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
     )
     app.config.update(overrides)
     db.init_app(app)
+    # First, so that they see every request, and each answer as it is sent.
+    request_ids.init_request_ids(app)
+    measuring.init_measuring(app, settings)
+    metrics.init_metrics(app)
+    logs.init_logs(app, settings)
     migrate.init_app(app, db, directory=str(PROJECT / "migrations"))
     htmx.init_app(app)
     # Templates get `current_user` from rendering.py, which does not load it before it is asked for.
@@ -53,6 +72,7 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
     app.register_blueprint(pages.bp)
     app.register_blueprint(api.bp)
     app.register_blueprint(api.health.bp)
+    app.register_blueprint(api.metrics.bp)
     app.register_blueprint(cli.bp)
     csrf.exempt(api.bp)
     return app

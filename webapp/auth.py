@@ -15,7 +15,9 @@ from sqlalchemy.exc import DBAPIError
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Forbidden, Unauthorized
 
+from .addresses import is_within
 from .columns import utc_now
+from .config import Settings
 from .database import first_line_of
 from .errors import wants_json
 from .extensions import db, login_manager
@@ -27,6 +29,7 @@ API_LOGIN_LASTS = timedelta(days=1)
 # How often the last use of a token is written.
 USE_NOTED_EVERY = timedelta(minutes=1)
 
+METRICS = "metrics.show_metrics"
 # What an anonymous request gets in to see; `test_conventions` holds the list.
 PUBLIC_ENDPOINTS = frozenset(
     {
@@ -48,6 +51,7 @@ ADMIN_ENDPOINTS = frozenset(
         "pages.set_user_state",
         "pages.set_user_password",
         "pages.import_source",
+        METRICS,
     }
 )
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -127,7 +131,7 @@ def _given_token(request: Request) -> str:
 
 
 def _require_user() -> ResponseReturnValue | None:
-    if request.endpoint in PUBLIC_ENDPOINTS:
+    if request.endpoint in PUBLIC_ENDPOINTS or _reads_metrics_by_address():
         return None
     if signed_in() is None:
         return answer_anonymous()
@@ -138,6 +142,12 @@ def _require_user() -> ResponseReturnValue | None:
     if request.endpoint in ADMIN_ENDPOINTS and not current_user.is_admin:
         raise Forbidden("Only an admin may do this; ask one to, or to make you an admin.")
     return None
+
+
+def _reads_metrics_by_address() -> bool:
+    """Tell whether this is a reading of the metrics from an address that needs no token."""
+    settings: Settings = current_app.config["SETTINGS"]
+    return request.endpoint == METRICS and is_within(request.remote_addr, settings.metrics_from)
 
 
 def _refuse_wrong_means() -> None:
