@@ -2,10 +2,13 @@
 
 import logging
 import re
+import sqlite3
 import time
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from flask import Flask
 from sqlalchemy import Engine, event
@@ -16,6 +19,7 @@ from .extensions import db
 
 # More of a slow statement is not logged.
 MAX_LOGGED = 2_000
+R = TypeVar("R")
 _logger = logging.getLogger("webapp.statements")
 
 
@@ -23,8 +27,7 @@ _logger = logging.getLogger("webapp.statements")
 class Cost:
     """What a request has cost so far.
 
-    Of a statement it is the time until the database has its first row; what SQLite finds while
-    rows are fetched is not in it, nor is a COMMIT.
+    The time of a statement is that until its rows are there, lock waits too; a COMMIT is not in it.
     """
 
     began: float = field(default_factory=time.perf_counter)
@@ -78,25 +81,75 @@ class _StatementTimer:
             arguments[4].began = time.perf_counter()
 
     def _note_end(self, *arguments: Any) -> None:
-        self._add(arguments[2], arguments[4])
+        self._add(arguments[2], arguments[4], arguments[1])
 
     def _note_failure(self, failure: ExceptionContext) -> None:
         # One that ran out of time is the slowest of all, and comes only by here.
         if failure.execution_context is not None:
             self._add(failure.execution_context.statement or "", failure.execution_context)
 
-    def _add(self, statement: str, context: ExecutionContext) -> None:
+    def _add(self, statement: str, context: ExecutionContext, cursor: object = None) -> None:
         cost = _cost.get()
         began: float | None = context.__dict__.pop("began", None)
         if cost is None or began is None:
             return
-        seconds = time.perf_counter() - began
-        cost.database_s += seconds
         # SQLite's transactions begin by a statement of their own; PostgreSQL's do not.
         cost.n_statements += not statement.startswith("BEGIN")
-        if seconds >= self._slow_s:
+        seconds = time.perf_counter() - began
+        self.spend(cost, statement, 0.0, seconds)
+        if isinstance(cursor, TimedCursor):
+            cursor.watch(self, statement, seconds)
+
+    def spend(self, cost: Cost, statement: str, before_s: float, more_s: float) -> None:
+        """Add to the cost what a statement took more, after `before_s`; log it as it turns slow."""
+        cost.database_s += more_s
+        if before_s < self._slow_s <= before_s + more_s:
             cost.n_slow += 1
-            _log_slow(statement, seconds)
+            _log_slow(statement, before_s + more_s)
+
+
+class TimedCursor(sqlite3.Cursor):
+    """A cursor of SQLite, which finds all rows but the first only while they are fetched."""
+
+    _timer: _StatementTimer | None = None
+    _statement = ""
+    _spent_s = 0.0
+
+    def watch(self, timer: _StatementTimer, statement: str, spent_s: float) -> None:
+        """Time what is fetched of a statement that has taken so long by now."""
+        self._timer, self._statement, self._spent_s = timer, statement, spent_s
+
+    def fetchone(self) -> Any:
+        """Return the next row."""
+        return self._timed(super().fetchone)
+
+    def fetchmany(self, size: int | None = 1) -> list[Any]:
+        """Return the next rows."""
+        return self._timed(partial(super().fetchmany, size))
+
+    def fetchall(self) -> list[Any]:
+        """Return the rows that are left."""
+        return self._timed(super().fetchall)
+
+    def _timed(self, fetch: Callable[[], R]) -> R:
+        cost = _cost.get()
+        if self._timer is None or cost is None:
+            return fetch()
+        began = time.perf_counter()
+        try:
+            return fetch()
+        finally:
+            more_s = time.perf_counter() - began
+            self._timer.spend(cost, self._statement, self._spent_s, more_s)
+            self._spent_s += more_s
+
+
+class TimedConnection(sqlite3.Connection):
+    """A connection to SQLite whose cursors are timed."""
+
+    def cursor(self, factory: Any = TimedCursor) -> Any:
+        """Return a cursor."""
+        return super().cursor(factory)
 
 
 def _log_slow(statement: str, seconds: float) -> None:

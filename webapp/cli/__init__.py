@@ -4,4 +4,4 @@ from flask import Blueprint
 
 bp = Blueprint("commands", __name__, cli_group=None)
 
-from . import imports, sources, tokens, users  # noqa: E402, F401 - they add the commands
+from . import doctor, imports, sources, tokens, users  # noqa: E402, F401 - they add the commands
