@@ -1,6 +1,7 @@
 """Run Stepboard on this machine: `python app.py` makes the embedded database and serves it."""
 
 import argparse
+import os
 import signal
 import sys
 from pathlib import Path
@@ -45,6 +46,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     arguments = parse_arguments()
     load_dotenv()
+    # On a terminal a line for each request is noise; the worker reads this too.
+    os.environ["STEPBOARD_LOG_LEVEL"] = os.environ.get("STEPBOARD_LOG_LEVEL") or "warning"
     try:
         if arguments.uds:
             check_socket(arguments.uds)

@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -30,9 +31,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--chaos", action="store_true", help="make faults happen at length")
 
 
-def make_app(database_url: str) -> Flask:
-    """Make an application over a database."""
-    settings = Settings(secret_key=SECRET_KEY, database_url=database_url)
+def make_app(database_url: str, **changes: Any) -> Flask:
+    """Make an application over a database, with some settings changed."""
+    settings = Settings(secret_key=SECRET_KEY, database_url=database_url, **changes)
     return create_app(settings, TESTING=True, WTF_CSRF_ENABLED=False)
 
 

@@ -28,6 +28,7 @@ ADMINS_ONLY = {
     "pages.list_audit_events",
     "api.import_source",
     "api.list_audit_events",
+    "metrics.show_metrics",
 }
 # What a viewer may change: only what is one's own.
 CHANGES_OF_ONE_S_OWN = {

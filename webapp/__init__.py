@@ -12,9 +12,13 @@ from . import (
     cookies,
     database,
     errors,
+    logs,
+    measuring,
+    metrics,
     pages,
     places,
     rendering,
+    request_ids,
     security,
     serving,
     static_files,
@@ -51,8 +55,13 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
         **COMPRESSION,
     )
     app.config.update(overrides)
-    places.init_places(app, settings)
     db.init_app(app)
+    # First, so that they see every request, and each answer as it is sent.
+    request_ids.init_request_ids(app)
+    measuring.init_measuring(app, settings)
+    metrics.init_metrics(app)
+    logs.init_logs(app, settings)
+    places.init_places(app, settings)
     migrate.init_app(app, db, directory=str(PROJECT / "migrations"))
     htmx.init_app(app)
     # Templates get `current_user` from rendering.py, which does not load it before it is asked for.
@@ -70,6 +79,7 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
     app.register_blueprint(pages.bp)
     app.register_blueprint(api.bp)
     app.register_blueprint(api.health.bp)
+    app.register_blueprint(api.metrics.bp)
     app.register_blueprint(cli.bp)
     csrf.exempt(api.bp)
     serving.init_proxies(app, settings)

@@ -8,6 +8,7 @@ from flask_login import current_user
 
 from .extensions import db
 from .models import Action, AuditEvent, User
+from .request_ids import current_request_id
 from .transactions import writing
 
 # Longer texts tell nothing more; what was typed as a name can be anything.
@@ -38,7 +39,7 @@ def _sign_request(event: AuditEvent, by: User | None) -> None:
     event.actor, event.actor_id = (user.username, user.id) if user else ("", None)
     event.means = f"token {g.token.name}" if "token" in g else SESSION if user else ""
     event.address = request.remote_addr or ""
-    event.request_id = g.get("request_id", "")
+    event.request_id = current_request_id()
 
 
 def _account_of_system() -> str:

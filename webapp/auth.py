@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Forbidden, Unauthorized
 
+from .addresses import is_within
 from .columns import utc_now
 from .config import Settings
 from .database import first_line_of
@@ -29,6 +30,7 @@ USE_NOTED_EVERY = timedelta(minutes=1)
 # Where the key of a session stands in its cookie.
 SESSION_KEY = "key"
 
+METRICS = "metrics.show_metrics"
 # What an anonymous request gets in to see; `test_conventions` holds the list.
 PUBLIC_ENDPOINTS = frozenset(
     {
@@ -53,10 +55,15 @@ ADMIN_ENDPOINTS = frozenset(
         "pages.list_audit_events",
         "api.import_source",
         "api.list_audit_events",
+        METRICS,
     }
 )
 # What the token must be good for, where it is not what `_needed_scope` says.
-SCOPES = {"api.import_source": Scope.WRITE, "api.logout": Scope.READ}
+SCOPES = {
+    "api.import_source": Scope.WRITE,
+    "api.logout": Scope.READ,
+    METRICS: Scope.READ,
+}
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 HOW_TO_SEND = "'Authorization: Bearer TOKEN' or 'x-osm-api-key: TOKEN'"
 
@@ -128,7 +135,7 @@ def _require_user() -> ResponseReturnValue | None:
     is_preflight = (
         request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
     )
-    if request.endpoint in PUBLIC_ENDPOINTS or is_preflight:
+    if request.endpoint in PUBLIC_ENDPOINTS or is_preflight or _reads_metrics_by_address():
         return None
     if signed_in() is None:
         return answer_anonymous()
@@ -157,6 +164,12 @@ def _needed_scope() -> Scope:
     """Return what a token must be good for; what nobody thought of needs the most."""
     is_reading = request.method in SAFE_METHODS and request.endpoint not in ADMIN_ENDPOINTS
     return SCOPES.get(request.endpoint or "", Scope.READ if is_reading else Scope.ADMIN)
+
+
+def _reads_metrics_by_address() -> bool:
+    """Tell whether this is a reading of the metrics from an address that needs no token."""
+    settings: Settings = current_app.config["SETTINGS"]
+    return request.endpoint == METRICS and is_within(request.remote_addr, settings.metrics_from)
 
 
 def _refuse_wrong_means() -> None:

@@ -18,6 +18,7 @@ from sqlalchemy.schema import SchemaItem
 
 from .config import PROJECT, Settings
 from .extensions import db
+from .measuring import TimedConnection
 
 # How many of SQLite's instructions go by between two looks at the clock: some 0.1 ms.
 LOOK_AT_CLOCK = 20_000
@@ -35,7 +36,8 @@ def engine_options(settings: Settings) -> dict[str, Any]:
     Values stay out of its error messages: a log is no place for what steps printed.
     """
     if settings.database_url.startswith("sqlite"):
-        connect_args: dict[str, Any] = {"timeout": settings.busy_timeout_ms / 1000}
+        wait_s = settings.busy_timeout_ms / 1000
+        connect_args: dict[str, Any] = {"timeout": wait_s, "factory": TimedConnection}
         return {"hide_parameters": True, "connect_args": connect_args}
     timeout = f"-c statement_timeout={settings.statement_timeout_ms} -c timezone=UTC"
     return {

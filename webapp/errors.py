@@ -12,12 +12,14 @@ from .audit import record_alone
 from .columns import utc_now
 from .database import first_line_of
 from .formats import duration, exact
+from .metrics import metrics_of
 from .models import Action
+from .request_ids import current_request_id
 from .throttling import is_first_refusal, limiter, tried_username
 from .transactions import why_try_again
 
 # What scripts and machines ask for.
-JSON_PREFIXES = ("/osm/api", "/health", "/server-info")
+JSON_PREFIXES = ("/osm/api", "/health", "/server-info", "/metrics")
 SENT_HEADERS = ("Allow", "Content-Range", "Retry-After", "WWW-Authenticate")
 NEXT_STEPS = {
     400: "Go back, and try it again from a fresh page.",
@@ -79,6 +81,7 @@ def _render_error(error: HTTPException, code: int) -> str:
         error=error,
         code=code,
         is_crash=is_crash,
+        request_id=current_request_id(),
         is_worth_again=request.method == "GET" and (is_crash or code == 429),
         next_step=_say_next_step(code),
     )
@@ -129,6 +132,7 @@ def _show_database_error(error: DBAPIError) -> ResponseReturnValue:
     why = why_try_again(error)
     if not why:
         return _show_crash(error)
+    metrics_of(current_app).count_database_failure(why)
     told = (request.method, request.path, first_line_of(error))
     current_app.logger.warning("%s %s is to be tried again: %s", *told)
     return _show_http_error(ServiceUnavailable(why, retry_after=BUSY_SECONDS))

@@ -4,4 +4,12 @@ from flask import Blueprint
 
 bp = Blueprint("api", __name__, url_prefix="/osm/api")
 
-from . import audit_events, health, runs, sessions, sources, step_results  # noqa: E402, F401 - they add the routes
+from . import (  # noqa: E402
+    audit_events,  # noqa: F401
+    health,  # noqa: F401
+    metrics,  # noqa: F401
+    runs,  # noqa: F401
+    sessions,  # noqa: F401
+    sources,  # noqa: F401
+    step_results,  # noqa: F401
+)

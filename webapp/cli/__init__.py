@@ -4,4 +4,11 @@ from flask import Blueprint
 
 bp = Blueprint("commands", __name__, cli_group=None)
 
-from . import databases, imports, sources, tokens, users  # noqa: E402, F401 - they add the commands
+from . import (  # noqa: E402
+    databases,  # noqa: F401
+    doctor,  # noqa: F401
+    imports,  # noqa: F401
+    sources,  # noqa: F401
+    tokens,  # noqa: F401
+    users,  # noqa: F401
+)

@@ -10,6 +10,7 @@ from ..models import Source
 from ..queries.sources import find_source_named, find_sources, get_source
 from . import bp
 from .commands import needs_database
+from .completion import complete_sources
 from .imports import print_summary, progress_report
 
 
@@ -27,7 +28,7 @@ def list_sources() -> None:
 
 
 @sources.command("import")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_sources)
 @needs_database
 def import_source(name: str) -> None:
     """Import the base NAME again, from where it was: what is new in it is added."""

@@ -12,6 +12,7 @@ from ..models import Scope, Token
 from ..queries.users import find_tokens, find_user_named
 from . import bp
 from .commands import errors_of_one_line, needs_database
+from .completion import complete_tokens, complete_users
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 LONGEST = timedelta(days=3650)
@@ -43,7 +44,14 @@ def tokens() -> None:
 
 @tokens.command("create")
 @click.argument("name")
-@click.option("--user", "username", default="admin", show_default=True, help="Whose token it is.")
+@click.option(
+    "--user",
+    "username",
+    default="admin",
+    show_default=True,
+    help="Whose token it is.",
+    shell_complete=complete_users,
+)
 @click.option("--expires-in", type=Span(), help="How long it is good: 12h, 30d, 52w.")
 @click.option(
     "--scope",
@@ -81,8 +89,13 @@ def list_tokens() -> None:
 
 
 @tokens.command("revoke")
-@click.argument("name")
-@click.option("--user", "username", help="Whose token it is, where several have one so named.")
+@click.argument("name", shell_complete=complete_tokens)
+@click.option(
+    "--user",
+    "username",
+    help="Whose token it is, where several have one so named.",
+    shell_complete=complete_users,
+)
 @needs_database
 def revoke(name: str, username: str | None) -> None:
     """Make the token NAME useless at once."""

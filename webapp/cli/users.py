@@ -16,6 +16,7 @@ from ..models import Role, User
 from ..queries.users import count_users, find_user_named, find_users, has_user_alike
 from . import bp
 from .commands import errors_of_one_line, needs_database
+from .completion import complete_users
 
 password_option = click.option(
     "--password-stdin", is_flag=True, help="Read the password from standard input, one line."
@@ -61,7 +62,7 @@ def list_users() -> None:
 
 
 @users.command("set-role")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_users)
 @click.argument("role", type=click.Choice([role.value for role in Role]))
 @needs_database
 def set_role(name: str, role: str) -> None:
@@ -72,7 +73,7 @@ def set_role(name: str, role: str) -> None:
 
 
 @users.command("set-password")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_users)
 @password_option
 @needs_database
 def set_password(name: str, password_stdin: bool) -> None:
@@ -84,7 +85,7 @@ def set_password(name: str, password_stdin: bool) -> None:
 
 
 @users.command("disable")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_users)
 @needs_database
 def disable_user(name: str) -> None:
     """Keep the user NAME out: sessions and tokens stop at once."""
@@ -94,7 +95,7 @@ def disable_user(name: str) -> None:
 
 
 @users.command("enable")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_users)
 @needs_database
 def enable_user(name: str) -> None:
     """Let the user NAME in again."""
