@@ -66,15 +66,16 @@ def set_up_sqlite(engine: Engine) -> None:
 
 
 def _let_go(_: BaseException | None) -> None:
-    """End the session's transaction; where the connection is lost, throw that away.
+    """End the session; where its connection is lost, throw that away.
 
     Else Flask-SQLAlchemy's own end of the session fails, and with it an answer that is made.
     """
     try:
-        db.session.rollback()
+        db.session.remove()
     except DBAPIError as error:
         current_app.logger.info("a connection was lost: %s", first_line_of(error))
         db.session().invalidate()
+        db.session.remove()
 
 
 def _limit_statements(engine: Engine, most_s: float) -> None:

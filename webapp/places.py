@@ -18,8 +18,8 @@ MOST_PLACES = 8
 # So many bodies are waited for at once; nobody who only reads waits for them.
 MOST_WAITED_FOR = 32
 BODY_S = 10.0
-# A read lasts until all of it is there: the smaller, the sooner the clock is looked at.
-READ_BYTES = 128
+# A read lasts until all of it is there: of a byte a second, no longer than this beyond the time.
+READ_BYTES = 4
 RETRY_S = 5
 # They ask no database, and whoever asks whether the server lives must not wait for a place.
 PLACELESS = frozenset({"static", "health.show_health"})
