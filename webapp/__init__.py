@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Flask
 
-from . import api, auth, cli, database, errors, pages, rendering, security, static_files
+from . import api, auth, cli, database, errors, limits, pages, rendering, security, static_files
 from .config import COMPRESSION, PROJECT, Settings
 from .extensions import compress, csrf, db, htmx, login_manager, migrate
 
@@ -32,7 +32,6 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
         SESSION_REFRESH_EACH_REQUEST=False,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
-        MAX_CONTENT_LENGTH=1024 * 1024,
         WTF_CSRF_TIME_LIMIT=None,
         **COMPRESSION,
     )
@@ -44,6 +43,7 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
     login_manager.init_app(app, add_context_processor=False)
     csrf.init_app(app)
     database.init_engine(app, settings)
+    limits.init_limits(app)
     auth.init_auth(app)
     compress.init_app(app)
     security.init_headers(app)

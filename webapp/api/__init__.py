@@ -4,4 +4,4 @@ from flask import Blueprint
 
 bp = Blueprint("api", __name__, url_prefix="/osm/api")
 
-from . import health, runs, sessions, step_results  # noqa: E402, F401 - they add the routes
+from . import document, health, runs, sessions, step_results  # noqa: E402, F401 - they add the routes

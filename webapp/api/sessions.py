@@ -8,14 +8,29 @@ from ..accounts import make_token, revoke_token
 from ..auth import API_LOGIN_LASTS, find_user, token_challenge
 from ..columns import utc_now
 from . import bp
-from .arguments import refuse_parameters
+from .describing import describe
 from .json import json_response
+from .resources import Answer, closed_object
+
+TOKEN = Answer(
+    "The token, good for one day.",
+    closed_object({"token": {"type": "string", "description": "Not shown again."}}),
+)
+ENDED = Answer(
+    "It is of no use any more.", closed_object({"status": {"type": "string", "const": "ok"}})
+)
+CREDENTIALS = {
+    "type": "object",
+    "properties": {"username": {"type": "string"}, "password": {"type": "string"}},
+    "required": ["username", "password"],
+    "examples": [{"username": "eve", "password": "correct horse battery staple"}],
+}
 
 
 @bp.post("/login")
+@describe(TOKEN, body=CREDENTIALS, errors={401: "The username or the password is wrong."})
 def login() -> Response:
     """Make a token of one day for a username and a password."""
-    refuse_parameters()
     user = find_user(*_read_credentials())
     if user is None:
         raise Unauthorized("The username or the password is wrong.", None, token_challenge())
@@ -24,9 +39,9 @@ def login() -> Response:
 
 
 @bp.post("/logout")
+@describe(ENDED)
 def logout() -> Response:
     """Make the token that was sent useless."""
-    refuse_parameters()
     revoke_token(g.token.id)
     return json_response({"status": "ok"})
 
