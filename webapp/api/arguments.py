@@ -16,4 +16,3 @@ def refuse(errors: tuple[FilterError, ...] | list[FilterError]) -> None:
     if len(sentences) > SHOWN_ERRORS:
         sentences[SHOWN_ERRORS:] = [f"And {len(sentences) - SHOWN_ERRORS} more."]
     raise BadRequest(" ".join(sentences))
-

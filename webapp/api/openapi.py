@@ -200,4 +200,3 @@ def _schemas(routes: list[Described]) -> Json:
     found = [route.operation.answer.resource for route in routes]
     resources = {resource.name: resource.schema() for resource in found if resource}
     return {**dict(sorted(resources.items())), "Pagination": PAGINATION, "Error": ERROR}
-

@@ -1,4 +1,4 @@
-"""Say what the answers look like: the keys that are sent, with the types that their columns have."""
+"""Say what the answers look like: the keys that are sent, and the types that columns have."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

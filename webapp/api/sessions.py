@@ -11,6 +11,7 @@ from . import bp
 from .describing import describe
 from .json import json_response
 from .resources import Answer, closed_object
+from .wording import ERRORS
 
 TOKEN = Answer(
     "The token, good for one day.",
@@ -28,7 +29,11 @@ CREDENTIALS = {
 
 
 @bp.post("/login")
-@describe(TOKEN, body=CREDENTIALS, errors={401: "The username or the password is wrong."})
+@describe(
+    TOKEN,
+    body=CREDENTIALS,
+    errors={401: "The username or the password is wrong.", 429: ERRORS[429]},
+)
 def login() -> Response:
     """Make a token of one day for a username and a password."""
     user = find_user(*_read_credentials())
