@@ -135,13 +135,10 @@ def test_a_limit_above_the_greatest_means_the_greatest(given: str, meant: int) -
         (("started_after", "yesterday"), f"started_after: 'yesterday' {NO_TIME}"),
         (("started_after", "20261123"), f"started_after: '20261123' {NO_TIME}"),
         (("started_before", "2026-02-30"), f"started_before: '2026-02-30' {NO_TIME}"),
-        (
-            ("started_before", "0001-01-01T00:00:00+05:00"),
-            f"started_before: '0001-01-01T00:00:00+05:00' {NO_TIME}",
-        ),
         (("min_duration_ms", "-5"), f"min_duration_ms: '-5' {NO_DURATION}"),
         (("max_duration_ms", "5 parsecs"), f"max_duration_ms: '5 parsecs' {NO_DURATION}"),
-        (("max_duration_ms", "9" * 19), f"max_duration_ms: '{'9' * 19}' {NO_DURATION}"),
+        (("max_duration_ms", "9" * 20), f"max_duration_ms: '{'9' * 20}' {NO_DURATION}"),
+        (("max_duration_ms", "5 s\n"), f"max_duration_ms: '5 s\\n' {NO_DURATION}"),
         (("stat", "x"), f"stat: unknown parameter; allowed are {STEP_NAMES}"),
         (("errors", "x"), f"errors: unknown parameter; allowed are {STEP_NAMES}"),
         (
@@ -234,6 +231,9 @@ def test_reading_never_raises_and_is_steady(pairs: list[tuple[str, str]], blank:
         ("2026-11-23T14:02", datetime(2026, 11, 23, 14, 2, tzinfo=UTC)),
         ("2026-11-23T14:02:03Z", datetime(2026, 11, 23, 14, 2, 3, tzinfo=UTC)),
         ("2026-11-23 14:02:03.5+02:00", datetime(2026, 11, 23, 12, 2, 3, 500_000, tzinfo=UTC)),
+        ("2024-02-29t23:59:59z", datetime(2024, 2, 29, 23, 59, 59, tzinfo=UTC)),
+        ("0001-01-01T00:00+01:00", datetime.min.replace(tzinfo=UTC)),
+        ("9999-12-31T23:59-01:00", datetime.max.replace(tzinfo=UTC)),
     ],
 )
 def test_a_time_is_read_as_utc_and_written_so(given: str, meant: datetime) -> None:
@@ -263,6 +263,10 @@ def test_a_time_is_written_with_no_more_digits_than_it_needs() -> None:
         ("3 d 04 h", 273_600_000),
         ("2h30m", 9_000_000),
         ("4min07s", 247_000),
+        ("\t4 MIN  7 Sec ", 247_000),
+        ("1 day 2 hours 1m", 93_660_000),
+        ("9" * 19, MAX_INTEGER),
+        ("999999999999999 d", MAX_INTEGER),
     ],
 )
 def test_a_duration_is_read_as_a_person_says_it(given: str, ms: int) -> None:

@@ -12,6 +12,7 @@ from . import (
     cookies,
     database,
     errors,
+    limits,
     logs,
     measuring,
     metrics,
@@ -50,7 +51,6 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
         SESSION_REFRESH_EACH_REQUEST=False,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
-        MAX_CONTENT_LENGTH=1024 * 1024,
         WTF_CSRF_TIME_LIMIT=None,
         **COMPRESSION,
     )
@@ -69,6 +69,7 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
     csrf.init_app(app)
     limiter.init_app(app)
     database.init_engine(app, settings)
+    limits.init_limits(app)
     cookies.init_cookies(app)
     auth.init_auth(app)
     compress.init_app(app)

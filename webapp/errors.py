@@ -27,6 +27,7 @@ NEXT_STEPS = {
     404: "The address may be mistyped, or what it led to is gone. Search, or start from a list.",
     405: "Go back, and use the buttons of the page.",
     413: "Go back, and send less.",
+    414: "Go back, and choose fewer values.",
     503: "What was sent is not kept: wait a moment, go back, and send it again.",
 }
 BUSY_SECONDS = 5

@@ -6,6 +6,7 @@ bp = Blueprint("api", __name__, url_prefix="/osm/api")
 
 from . import (  # noqa: E402
     audit_events,  # noqa: F401
+    document,  # noqa: F401
     health,  # noqa: F401
     metrics,  # noqa: F401
     runs,  # noqa: F401

@@ -1,19 +1,19 @@
 """Answer for audit events, to admins."""
 
-from flask import Response, request
+from flask import Response
 
 from ..filters import AuditFilters
 from ..queries.audit import count_audit_events, find_audit_events
 from . import bp
-from .arguments import refuse
+from .describing import describe
 from .json import AUDIT_KEYS, list_response, rows_to_dicts
+from .resources import AUDIT_EVENT, rows_of
 
 
 @bp.get("/audit-events")
-def list_audit_events() -> Response:
-    """List who did what, newest first."""
-    filters = AuditFilters.from_args(request.args)
-    refuse(filters.errors)
+@describe(rows_of(AUDIT_EVENT), query=AuditFilters.read)
+def list_audit_events(filters: AuditFilters) -> Response:
+    """List who did what, newest first unless `sort` says otherwise."""
     events = find_audit_events(filters)
     total = count_audit_events(filters, exact=True).n
     return list_response(rows_to_dicts(events, AUDIT_KEYS), total, filters.offset, filters.limit)

@@ -13,8 +13,28 @@ from ..columns import utc_now
 from ..models import Action, Scope
 from ..throttling import forgive_account, limit_tries_of_account, limit_tries_of_address
 from . import bp
-from .arguments import refuse_parameters
+from .describing import describe
 from .json import json_response
+from .resources import Answer, closed_object
+from .wording import ERRORS
+
+TOKEN = Answer(
+    "The token, good for one day.",
+    closed_object({"token": {"type": "string", "description": "Not shown again."}}),
+)
+ENDED = Answer(
+    "It is of no use any more.", closed_object({"status": {"type": "string", "const": "ok"}})
+)
+CREDENTIALS = {
+    "type": "object",
+    "properties": {
+        "username": {"type": "string"},
+        "password": {"type": "string"},
+        "scope": {"enum": list(Scope), "default": Scope.READ},
+    },
+    "required": ["username", "password"],
+    "examples": [{"username": "eve", "password": "correct horse battery staple"}],
+}
 
 
 class Credentials(NamedTuple):
@@ -28,9 +48,17 @@ class Credentials(NamedTuple):
 @bp.post("/login")
 @limit_tries_of_address
 @limit_tries_of_account
+@describe(
+    TOKEN,
+    body=CREDENTIALS,
+    errors={
+        401: "The username or the password is wrong.",
+        403: "The scope goes further than the user may.",
+        429: ERRORS[429],
+    },
+)
 def login() -> Response:
     """Make a token of one day for a username and a password; it can read, or what `scope` says."""
-    refuse_parameters()
     given = _read_credentials()
     user = find_user(given.username, given.password)
     if user is None:
@@ -45,9 +73,9 @@ def login() -> Response:
 
 
 @bp.post("/logout")
+@describe(ENDED)
 def logout() -> Response:
     """Make the token that was sent useless."""
-    refuse_parameters()
     revoke_token(g.token.id)
     return json_response({"status": "ok"})
 

@@ -9,15 +9,15 @@ from .lists import PAGE_SIZES, PRESETS, ListFilters, TimedFilters
 from .reader import (
     DEFAULT_LIMIT,
     MAX_CHARACTERS,
-    MAX_INTEGER,
     MAX_LIMIT,
     MAX_VALUES,
     ArgsReader,
     FilterError,
 )
+from .recorder import ArgsRecorder, Parameter, Reading, record, values_schema
 from .runs import RunFilters
 from .steps import STATUS_ALIASES, StepFilters
-from .values import NOT, part_negated, time_text
+from .values import MAX_INTEGER, NOT, part_negated, time_text
 
 __all__ = [
     "DEFAULT_LIMIT",
@@ -30,12 +30,17 @@ __all__ = [
     "PRESETS",
     "STATUS_ALIASES",
     "ArgsReader",
+    "ArgsRecorder",
     "AuditFilters",
     "FilterError",
     "ListFilters",
+    "Parameter",
+    "Reading",
     "RunFilters",
     "StepFilters",
     "TimedFilters",
     "part_negated",
+    "record",
     "time_text",
+    "values_schema",
 ]

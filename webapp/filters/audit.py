@@ -31,7 +31,11 @@ class AuditFilters(ListFilters):
     @classmethod
     def from_args(cls, args: MultiDict[str, str], blank_is_absent: bool = False) -> Self:
         """Read the query string; what is wrong stands in `errors` and is left out."""
-        reader = ArgsReader(args, blank_is_absent)
+        return cls.read(ArgsReader(args, blank_is_absent))
+
+    @classmethod
+    def read(cls, reader: ArgsReader) -> Self:
+        """Read what a reader has; it is asked for every parameter there is."""
         reader.refuse_unknown(cls.names())
         filters = cls(
             action=reader.choices("action", Action),

@@ -35,7 +35,11 @@ class ListFilters:
     @classmethod
     def of_page(cls, args: MultiDict[str, str], default_limit: int = DEFAULT_LIMIT) -> Self:
         """Read `offset` and `limit` where nothing else is allowed."""
-        reader = ArgsReader(args, blank_is_absent=False)
+        return cls.read_page(ArgsReader(args, blank_is_absent=False), default_limit)
+
+    @classmethod
+    def read_page(cls, reader: ArgsReader, default_limit: int = DEFAULT_LIMIT) -> Self:
+        """Read `offset` and `limit` from a reader, which refuses all else."""
         reader.refuse_unknown(("offset", "limit"))
         offset, limit = reader.integer("offset", 0), reader.limit(default_limit)
         return cls(offset=offset, limit=limit, errors=tuple(reader.errors))

@@ -32,7 +32,11 @@ class RunFilters(TimedFilters):
         cls, args: MultiDict[str, str], default_sort: str = "-id", blank_is_absent: bool = False
     ) -> Self:
         """Read the query string; what is wrong stands in `errors` and is left out."""
-        reader = ArgsReader(args, blank_is_absent)
+        return cls.read(ArgsReader(args, blank_is_absent), default_sort)
+
+    @classmethod
+    def read(cls, reader: ArgsReader, default_sort: str = "-id") -> Self:
+        """Read what a reader has; it is asked for every parameter there is."""
         reader.refuse_unknown(cls.names())
         filters = cls(
             status=reader.choices("status", RunStatus),

@@ -1,0 +1,23 @@
+"""What the API answers to good and to bad requests is what its document says: thousands of them.
+
+`make fuzz` sends a hundred thousand.
+"""
+
+from flask import Flask
+
+from .browser.rows import import_sample
+from .fuzzing import Fuzzer
+
+MIXED = 700
+
+
+def test_every_answer_is_a_documented_one(app: Flask) -> None:
+    import_sample(app)
+    fuzzer = Fuzzer(app)
+    fuzzer.send_covering()
+    fuzzer.send_mixed(MIXED, start=1)
+    assert not fuzzer.failures, "\n\n".join(f"{a}\n{b}" for a, b in fuzzer.failures.items())
+    assert fuzzer.counts.total() > 1_500
+    assert {status for _, status in fuzzer.counts} == {200, 400, 401, 404, 405, 414}
+    good = {label for label, status in fuzzer.counts if status == 200}
+    assert good == {operation.label for operation in fuzzer.operations}
