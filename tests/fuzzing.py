@@ -22,7 +22,7 @@ from sqlalchemy import select
 
 from webapp.accounts import make_token
 from webapp.extensions import db
-from webapp.models import Run, Step, User
+from webapp.models import Run, Scope, Step, User
 
 CHECKED = (
     "not_a_server_error",
@@ -40,11 +40,14 @@ CHECKED_ONCE = ("ignored_auth",)
 POSITIVE, NEGATIVE = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 REFUSED = (400, 404)
 TOO_LONG = 414
+ACCEPTED = [200, 202, 401, 403, 404, 409, TOO_LONG, 429]
 CONFIG = {
     "generation": {"with-security-parameters": False},
     "checks": {
         "negative_data_rejection": {"expected-statuses": [*REFUSED, 401, 405, TOO_LONG]},
-        "positive_data_acceptance": {"expected-statuses": [200, 401, 404, TOO_LONG, 429]},
+        "positive_data_acceptance": {
+            "expected-statuses": [200, 202, 401, 403, 404, 409, TOO_LONG, 429]
+        },
     },
 }
 LOGIN, LOGOUT = "POST /osm/api/login", "POST /osm/api/logout"
@@ -96,7 +99,8 @@ class Fuzzer:
     def make_token(self) -> str:
         """Return a new token of admin's."""
         with self.app.app_context():
-            return make_token(db.session.execute(select(User)).scalar_one(), "fuzz", None)
+            user = db.session.execute(select(User)).scalar_one()
+            return make_token(user, "fuzz", None, Scope.ADMIN)
 
     def find_places(self) -> Values:
         """Return what can stand in an address so that something is found there."""

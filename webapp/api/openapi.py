@@ -121,13 +121,14 @@ def is_of_api(rule: Rule) -> bool:
 
 def find_errors(route: Described) -> dict[int, str]:
     """Return the statuses of the errors that a route can answer, each with what it means."""
-    operation, method = route.operation, route.method
+    operation = route.operation
     can_happen = {
         400: True,  # A query string that is not UTF-8.
         401: not route.is_public,
         403: route.rule.endpoint in ADMIN_ENDPOINTS,
         404: bool(route.rule.arguments),
-        413: method != "get" and operation.body is not None,
+        408: operation.body is not None,
+        413: operation.body is not None,
         414: True,
         503: operation.asks_database or not route.is_public,
     }

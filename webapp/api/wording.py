@@ -89,6 +89,7 @@ ERRORS = {
     401: "No valid token was sent.",
     403: "Only an admin may do this.",
     404: "There is no such thing.",
+    408: "The body did not come within 10 s.",
     413: "The body is longer than 1 MiB.",
     414: "The query string is longer than 32 KiB.",
     429: "Too many requests came from you.",
