@@ -4,7 +4,7 @@ The field names are the names in the query string, of pages and API alike. Readi
 what is wrong is collected in `errors`, for the API to refuse and for a page to say.
 """
 
-from .lists import PAGE_SIZES, PRESETS, ListFilters, TimedFilters
+from .lists import ENDED, PAGE_SIZES, PRESETS, STARTED, ListFilters, TimedFilters
 from .reader import (
     DEFAULT_LIMIT,
     MAX_CHARACTERS,
@@ -16,10 +16,11 @@ from .reader import (
 )
 from .runs import RunFilters
 from .steps import STATUS_ALIASES, StepFilters
-from .values import NOT, part_negated, time_text
+from .values import NOT, is_chosen, part_negated, time_text
 
 __all__ = [
     "DEFAULT_LIMIT",
+    "ENDED",
     "MAX_CHARACTERS",
     "MAX_INTEGER",
     "MAX_LIMIT",
@@ -27,6 +28,7 @@ __all__ = [
     "NOT",
     "PAGE_SIZES",
     "PRESETS",
+    "STARTED",
     "STATUS_ALIASES",
     "ArgsReader",
     "FilterError",
@@ -34,6 +36,7 @@ __all__ = [
     "RunFilters",
     "StepFilters",
     "TimedFilters",
+    "is_chosen",
     "part_negated",
     "time_text",
 ]
