@@ -21,7 +21,13 @@ from webapp.ingest.demo import import_demo  # noqa: E402
 
 FOLDER = PROJECT / "screenshots"
 # Colour scheme, width, height; a phone's picture holds the whole page.
-VIEWS = (("light", 1440, 900), ("dark", 1440, 900), ("light", 390, 844), ("dark", 320, 640))
+VIEWS = (
+    ("light", 1440, 900),
+    ("dark", 1440, 900),
+    ("light", 1280, 800),
+    ("light", 390, 844),
+    ("dark", 320, 640),
+)
 BUSY = {"busy-overview": "/", "busy-steps": "/steps", "busy-runs": "/runs", "busy-run": "/runs/21"}
 # The pages of each set of rows that stands in for an install.
 SETS = {"demo": SIGNED_IN, "busy": BUSY, "fresh": FRESH}

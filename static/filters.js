@@ -54,10 +54,13 @@ function pairsOf() {
   return [...new Set(controls.map((one) => `${one.name}=${valueOf(one)}`))];
 }
 
-// What the list shows, and what stood in the controls when it was last asked for.
+// What the list shows, what of the form it refused, and what stood in the controls when it was
+// last asked for.
 let settled = [];
+let refused = [];
 let asked = new Map();
-const isSettled = () => pairsOf().join("\n") === settled.join("\n");
+const accepted = () => pairsOf().filter((pair) => !refused.includes(pair));
+const isSettled = () => accepted().join("\n") === settled.join("\n");
 const typed = () => [...form.querySelectorAll("input:not([type=hidden], [type=checkbox], [type=radio])")];
 
 // Sending: at once for what is chosen, after a pause for what is typed, never while a link is
@@ -91,6 +94,11 @@ form.addEventListener("input", (event) => {
   if (event.target.name === "step_name") sendAfter(TYPING_MS);
 });
 
+// Chromium takes no empty value for a group of radio buttons.
+function check(name, value) {
+  form.querySelector(`[type=radio][name="${name}"][value="${value}"]`).checked = true;
+}
+
 form.addEventListener("change", (event) => {
   const control = event.target;
   // A value is either wanted or not; a time is either a preset or from the clock.
@@ -99,17 +107,17 @@ form.addEventListener("change", (event) => {
     const boxes = [...form.querySelectorAll(`[name="${control.name}"]`)];
     boxes.filter((box) => box.value === other).forEach((box) => (box.checked = false));
   }
-  if (control.name === "started" && control.value) {
-    form.querySelectorAll("[type=datetime-local]").forEach((time) => (time.value = ""));
+  if (control.matches(".presets input") && control.value) {
+    form.querySelectorAll(`[id^="${control.name}_"]`).forEach((time) => (time.value = ""));
   }
-  if (isTime(control) && control.value) form.elements.started.value = "";
+  if (isTime(control) && control.value) check(control.name.split("_")[0], "");
   sendAfter(0);
 });
 
 // A link of the list takes along what was typed and not yet sent; one that takes a filter out
 // wins over what was typed into that filter.
 function takeAlong(path) {
-  const now = pairsOf();
+  const now = accepted();
   const [address, query] = path.split("?");
   const args = new URLSearchParams(query);
   const shown = JSON.parse(state().dataset.shown);
@@ -145,10 +153,25 @@ document.addEventListener("htmx:configRequest", (event) => {
 
 function show(name, value) {
   const control = form.elements[name];
-  if (control instanceof Element && isTime(control)) {
+  if (control instanceof RadioNodeList) {
+    check(name, value);
+  } else if (isTime(control)) {
     control.dataset.utc = value;
     control.value = localTime(value);
   } else if (control.value.trim() !== value) control.value = value;
+}
+
+// What was refused stays as it was typed, to be mended, and is told by the notice.
+function showRefused() {
+  const values = JSON.parse(state().dataset.refused);
+  refused = Object.entries(values).map(([name, value]) => `${name}=${value.trim()}`);
+  for (const control of typed()) {
+    const isRefused = control.name in values;
+    if (isRefused) control.value = values[control.name];
+    control.ariaInvalid = isRefused ? "true" : null;
+    if (isRefused) control.setAttribute("aria-describedby", "left-out");
+    else control.removeAttribute("aria-describedby");
+  }
 }
 
 function settle() {
@@ -156,7 +179,8 @@ function settle() {
   const kept = since.map((control) => [control, control.value]);
   for (const [name, value] of Object.entries(JSON.parse(state().dataset.shown))) show(name, value);
   form.querySelectorAll("[data-adds]").forEach((control) => (control.value = ""));
-  settled = pairsOf();
+  showRefused();
+  settled = accepted();
   for (const pick of form.querySelectorAll("details.pick")) {
     pick.classList.toggle("used", [...pick.querySelectorAll("input, select")].some(says));
   }
@@ -185,6 +209,8 @@ async function askForNews() {
 const isWide = matchMedia("(min-width: 760px)");
 
 document.addEventListener("click", (event) => {
+  // Enter in a field sends the form by a click on its button, which nobody sees.
+  if (event.target.matches("#filters .apply")) return;
   for (const pick of form.querySelectorAll("details.pick[open]")) {
     if (isWide.matches && !pick.contains(event.target)) pick.open = false;
   }

@@ -30,6 +30,8 @@ function walk(step) {
 
 const NEXT = "main a[rel=next], main a#page-next";
 const PREVIOUS = "main a[rel=prev], main a#page-previous";
+// While a search stands in an output, the lines found are what is turned to.
+const HITS = ["#hit-next", "#hit-previous"];
 const nameOf = (element) =>
   element.getAttribute("aria-label") || element.title || element.textContent.trim();
 
@@ -46,7 +48,8 @@ function findKeys() {
     found.push(["j", "Next row", () => walk(1)], ["k", "Row before", () => walk(-1)]);
     found.push(["Enter", "Open the row", null]);
   }
-  for (const [key, selector] of [["n", NEXT], ["p", PREVIOUS]]) {
+  const [next, previous] = shown(".hit-turns").length ? HITS : [NEXT, PREVIOUS];
+  for (const [key, selector] of [["n", next], ["p", previous]]) {
     const link = shown(selector)[0];
     if (link) found.push([key, nameOf(link), () => link.click()]);
   }

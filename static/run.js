@@ -3,6 +3,14 @@
 
 const news = document.getElementById("run-news");
 
+// A long timeline opens where something runs, or else failed; later it stays where it is read.
+const scroller = document.querySelector(".timeline-scroll[tabindex]");
+const wanted = scroller?.querySelector(".timeline-bar.open") ?? scroller?.querySelector(".cross");
+if (wanted) {
+  const row = wanted.closest(".timeline-row");
+  scroller.scrollTop = row.offsetTop - scroller.clientHeight / 2;
+}
+
 /* Outputs in place. Without this script each is a link to the page of its step. */
 
 function setUpPeeks(root) {

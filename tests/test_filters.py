@@ -23,7 +23,8 @@ from webapp.models import RunStatus, StepStatus, StepType
 
 STEP_STATUSES = "pending, running, completed, failed, skipped"
 STEP_NAMES = (
-    "limit, max_duration_ms, min_duration_ms, module_name, offset, recovered, run_id, run_uuid, "
+    "ended, ended_after, ended_before, limit, max_duration_ms, min_duration_ms, module_name, "
+    "offset, recovered, run_id, run_uuid, "
     "sort, started, started_after, started_before, status, step_name, step_type, target, "
     "workflow_name, workspace"
 )

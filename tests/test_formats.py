@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from webapp import formats
+from webapp.columns import utc_now
 from webapp.models import Run, RunStatus
 
 NOW = datetime(2026, 11, 21, 14, 2, 11, 31_500, tzinfo=UTC)
@@ -29,6 +30,15 @@ NOW = datetime(2026, 11, 21, 14, 2, 11, 31_500, tzinfo=UTC)
 )
 def test_a_duration_is_in_units_a_person_reads(ms: float | None, text: str) -> None:
     assert formats.duration(ms) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(-9, "0 s"), (59, "59 s"), (60, "1 min"), (3_599, "59 min"), (7_300, "2 h"), (259_200, "3 d")],
+)
+def test_what_goes_on_is_told_roughly(seconds: int, text: str) -> None:
+    lasting = formats.lasting(utc_now() - timedelta(seconds=seconds))
+    assert lasting.startswith('<time class="lasting" datetime="') and f">{text}<" in lasting
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from werkzeug.datastructures import MultiDict
 
 from webapp import filters
+from webapp.columns import utc_now
 from webapp.filters import RunFilters, StepFilters
 from webapp.models import RunStatus, StepStatus
 from webapp.pages.chips import find_chips, spoken
@@ -63,6 +64,8 @@ def chips_of(query: str, kind: type = StepFilters) -> list[str]:
         ("started=today", "started today (UTC)"),
         ("started_after=2026-11-23", "started from 2026-11-23 00:00:00.000 UTC"),
         ("started_before=2026-11-23T14:02:00Z", "started before 2026-11-23 14:02:00.000 UTC"),
+        ("ended=24h", "ended in the last 24 h"),
+        ("ended_before=2026-11-23", "ended before 2026-11-23 00:00:00.000 UTC"),
         ("min_duration_ms=2 min", "took at least 2 min"),
         ("max_duration_ms=90s", "took at most 1 min 30 s"),
         ("recovered=no", "not recovered"),
@@ -129,11 +132,33 @@ def test_the_head_of_a_column_says_its_order_and_turns_it(
     assert html.unescape(head[2]) == f"{path}?status=completed&sort={link}"
 
 
+@pytest.mark.parametrize("path", ["/steps", "/runs"])
+def test_both_lists_and_both_apis_filter_by_the_end(
+    app: Flask, signed_in: FlaskClient, path: str
+) -> None:
+    ends = [START + timedelta(hours=n) for n in (1, 2, 3)]
+    runs = [make_run(str(n), completed_at=end) for n, end in enumerate([*ends, None])]
+    steps = [make_step(1, n, completed_at=end) for n, end in enumerate([*ends, None])]
+    write(app, runs, steps)
+    times = [time.strftime("%Y-%m-%dT%H:%M:%SZ") for time in ends]
+    query = f"ended_after={times[1]}&ended_before={times[2]}"
+    page = signed_in.get(f"{path}?{query}").text
+    assert "<b>1</b> of 4</span>" in page
+    assert f'value="{times[1][:-1]}"' in page and 'id="ended_after"' in page
+    api = signed_in.get(f"/osm/api{path.replace('steps', 'step-results')}?{query}").json
+    assert api["pagination"]["total"] == 1
+    assert api["data"][0]["completed_at"].startswith(times[1][:-1])
+    answer = signed_in.get(f"{path}?ended=soon").text
+    assert "ended: &#39;soon&#39; is not allowed; allowed are 1h, 24h, 7d, today" in answer
+
+
 @pytest.mark.usefixtures("rows")
 def test_an_empty_range_of_time_is_named(signed_in: FlaskClient) -> None:
     page = html.unescape(signed_in.get("/steps?status=failed&started=1h&target=x").text)
     assert "No failed steps started in the last hour" in page
     assert "without “started in the last hour”" in page
+    page = html.unescape(signed_in.get("/steps?status=failed&ended=24h&target=x").text)
+    assert "No failed steps ended in the last 24 h" in page
 
 
 @pytest.mark.usefixtures("rows")
@@ -143,6 +168,19 @@ def test_a_form_without_scripts_ends_at_an_address_without_blanks(signed_in: Fla
     assert response.status_code == 302
     assert response.location == "/steps?status=completed&min_duration_ms=2000"
     assert signed_in.get(f"/steps?{query}", headers=HTMX).status_code == 200
+
+
+@pytest.mark.usefixtures("rows")
+def test_what_was_refused_stays_in_its_field_to_be_mended(signed_in: FlaskClient) -> None:
+    page = signed_in.get("/steps?min_duration_ms=abc&run_id=x&max_duration_ms=2s").text
+    for name, value in (("min_duration_ms", "abc"), ("run_id", "x")):
+        field = re.search(f'<input id="{name}"[^>]*>', page)
+        assert field and f'value="{value}" aria-invalid="true"' in field[0]
+        assert 'aria-describedby="left-out"' in field[0]
+    assert page.count('aria-invalid="true"') == 2
+    assert '<div class="notice" role="alert" id="left-out">' in page
+    assert '<details class="pick end" name="pick" open><summary>More' in page
+    assert "aria-invalid" not in signed_in.get("/steps?max_duration_ms=2s").text
 
 
 @pytest.mark.usefixtures("rows")
@@ -244,6 +282,32 @@ def test_a_run_is_told_against_what_is_usual(
     page = signed_in.get("/runs?status=failed").text
     assert '<span class="word">usual </span>10.0 s</td>' in page
     assert ("slower than</span>" in page) is is_slow
+
+
+def test_a_row_says_how_long_its_step_has_run_and_that_a_failed_one_says_nothing(
+    app: Flask, signed_in: FlaskClient
+) -> None:
+    now = utc_now()
+    going_on = {"status": RunStatus.RUNNING, "completed_at": None}
+    runs = [
+        make_run("1", **going_on, updated_at=now),
+        make_run("2", **going_on, updated_at=now - timedelta(days=3)),
+    ]
+    running = {"status": StepStatus.RUNNING, "completed_at": None, "output": ""}
+    times = {"started_at": now - timedelta(minutes=5)}
+    steps = [make_step(n, 1, **running, **times) for n in (1, 2)]
+    silent = {"status": StepStatus.FAILED, "output": "", "command": ""}
+    write(app, runs, [*steps, make_step(1, 2, **silent)])
+    for path, n in (("/steps", 1), ("/runs/1", 1), ("/runs/2", 0)):
+        page = signed_in.get(path).text
+        row = r'<span class="visually-hidden">running </span>for <time class="lasting"[^>]*>5 min<'
+        assert len(re.findall(row, page)) == n, path
+        said = re.search(r'class="c-line line s-failed"[^>]*>says nothing of why<', page)
+        assert bool(said) is (path != "/runs/2"), path
+    bar = re.findall(r'class="s-running">([^<]*)</span>', signed_in.get("/runs").text)
+    assert bar == ["1 running"] * 2
+    overview = re.sub(r"<[^>]+>", "", signed_in.get("/").text)
+    assert "step 1 of 3, for 5 min" in overview and "since 5 min ago" not in overview
 
 
 def test_a_list_of_runs_reads_no_parameters(app: Flask, signed_in: FlaskClient) -> None:

@@ -70,8 +70,8 @@ def _index_names(inspector: Inspector) -> set[str | None]:
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_the_order_by_start_is_that_of_an_index(app: Flask) -> None:
-    """As on SQLite, what never began stands before all that did."""
+def test_the_order_by_start_and_by_end_is_that_of_an_index(app: Flask) -> None:
+    """As on SQLite, what never began, or ended, stands before all that did."""
     with app.app_context():
         db.session.execute(text("SET enable_seqscan = off"))
         db.session.execute(text("SET enable_sort = off"))
@@ -79,6 +79,10 @@ def test_the_order_by_start_is_that_of_an_index(app: Flask) -> None:
             query = f"EXPLAIN SELECT id FROM steps ORDER BY started_at {order} LIMIT 20"
             plan = "\n".join(db.session.scalars(text(query)))
             assert "ix_steps_started_at" in plan and "Sort" not in plan, plan
+        failed = "SELECT id FROM steps WHERE status = 'failed'"
+        query = f"EXPLAIN {failed} ORDER BY completed_at DESC NULLS LAST, id DESC LIMIT 20"
+        plan = "\n".join(db.session.scalars(text(query)))
+        assert "ix_steps_status_completed_at" in plan and "Sort" not in plan, plan
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)

@@ -175,18 +175,55 @@ def test_what_failed_alike_is_one_group(signed_in: FlaskClient) -> None:
     assert "disk full" in alone
 
 
-def test_a_run_whose_failed_step_has_no_start_is_not_lost(
+def test_what_failed_lately_is_told_however_long_ago_it_began(
     app: Flask, signed_in: FlaskClient
 ) -> None:
+    ended = {"completed_at": utc_now() - HOUR}
+    runs = [
+        run("1", 30 * HOUR, status=RunStatus.RUNNING, completed_at=None),
+        run("2", 30 * HOUR, status=RunStatus.FAILED, workflow_name="long", **ended),
+        run("3", 30 * HOUR, status=RunStatus.FAILED, workflow_name="short"),
+    ]
+    steps = [failed_step(1, n, 29 * HOUR, **ended) for n in (1, 2)]
+    steps.append(failed_step(3, 1, 29 * HOUR))
+    write(app, runs, steps)
+    text = section(signed_in.get("/").text, "failures-title")
+    assert re.findall(r'href="/(?:steps|runs)/(\d+)"', text) == ["2", "1", "1", "1", "2"]
+    assert links_with_counts(text) == [
+        ("2", "/steps?status=failed&ended=24h"),
+        ("1", "/runs?status=failed&ended=24h"),
+    ]
+    assert_every_number_is_that_of_its_list(signed_in)
+    assert_every_number_is_that_of_its_list(signed_in, "/failure-groups")
+
+
+def test_a_failure_of_which_nobody_knows_the_end_is_told_by_its_last_sign(
+    app: Flask, signed_in: FlaskClient
+) -> None:
+    endless = {"completed_at": None, "updated_at": utc_now() - HOUR}
+    runs = [
+        run("1", 30 * HOUR, status=RunStatus.RUNNING, completed_at=None),
+        run("2", 30 * HOUR, status=RunStatus.CANCELLED, **endless),
+        run("3", 30 * HOUR, status=RunStatus.FAILED, completed_at=None),
+    ]
+    write(app, runs, [failed_step(1, 1, 29 * HOUR, **endless)])
+    text = section(signed_in.get("/").text, "failures-title")
+    assert re.findall(r'href="/steps/(\d+)"', text) == ["1"]
+    assert re.findall(r'href="/runs/(\d+)"', text) == ["1", "2"]
+    assert text.count("last sign</span> <time") == 2
+    assert_every_number_is_that_of_its_list(signed_in)
+
+
+def test_a_run_whose_failed_step_has_no_end_is_not_lost(app: Flask, signed_in: FlaskClient) -> None:
     steps = [failed_step(1, 1, HOUR, started_at=None, completed_at=None)]
     write(app, [run("1", HOUR, status=RunStatus.FAILED)], steps)
     text = section(signed_in.get("/").text, "failures-title")
-    assert "a step failed that has no start" in text
+    assert "a step failed that has no end" in text
     assert 'href="/runs/1"' in text
     assert_every_number_is_that_of_its_list(signed_in)
 
 
-def test_of_very_many_failed_steps_without_a_start_the_newest_tell_of_their_runs(
+def test_of_very_many_failed_steps_without_an_end_the_newest_tell_of_their_runs(
     app: Flask, signed_in: FlaskClient
 ) -> None:
     nowhere = {"started_at": None, "completed_at": None}
@@ -195,7 +232,7 @@ def test_of_very_many_failed_steps_without_a_start_the_newest_tell_of_their_runs
     failed = {"status": RunStatus.FAILED}
     write(app, [run("1", 40 * DAY, **failed), run("2", HOUR, **failed)], steps)
     text = section(signed_in.get("/").text, "failures-title")
-    assert "a step failed that has no start" in text
+    assert "a step failed that has no end" in text
     assert 'href="/runs/2"' in text
 
 
@@ -345,7 +382,7 @@ def test_names_and_lines_are_text(app: Flask, signed_in: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["offset=x", "started_after=soon", "endpoint=x", "offset=" + "9" * 20]
+    "query", ["offset=x", "ended_after=soon", "endpoint=x", "offset=" + "9" * 20]
 )
 def test_odd_query_strings_are_named_and_left_out(signed_in: FlaskClient, query: str) -> None:
     for path in ("/workflows", "/failure-groups"):
@@ -361,11 +398,11 @@ TIME = "2026-11-20T10:00:00Z"
 @pytest.mark.parametrize(
     "query",
     [
-        "started_before=0001-01-01",
-        "started_before=0001-01-01T12:00:00Z",
-        f"started_after={TIME}&started_before={TIME}",
-        f"started_after={TIME}&started_before=2026-11-19",
-        "started_after=9999-12-31T23:59:59Z",
+        "ended_before=0001-01-01",
+        "ended_before=0001-01-01T12:00:00Z",
+        f"ended_after={TIME}&ended_before={TIME}",
+        f"ended_after={TIME}&ended_before=2026-11-19",
+        "ended_after=9999-12-31T23:59:59Z",
     ],
 )
 def test_a_period_at_the_end_of_time_or_without_length_is_empty(
@@ -408,8 +445,9 @@ def test_the_page_costs_these_statements(app: Flask, signed_in: FlaskClient) -> 
     with collected_statements(app) as statements:
         signed_in.get("/")
     # The user; the last run of each workflow, how its latest ended, how long they took; failed
-    # steps by day, runs by day; the newest failed steps, runs without one, what failed alike;
+    # steps by day; the newest failed steps, runs without one, how runs ended, what failed alike;
+    # runs by day;
     # what is running, the step each is at; the slowest steps, first among the longest on record,
     # then among the latest; what their names usually take; and what the top bar counts. Another
     # asks where the newest of very many failures begin.
-    assert len(statements) == 15, statements
+    assert len(statements) == 16, statements

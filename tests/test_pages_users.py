@@ -260,6 +260,26 @@ def test_every_form_needs_its_csrf_token(app: Flask, signed_in: FlaskClient, pat
     assert "This form is out of date." in response.text
 
 
+@pytest.mark.parametrize(
+    ("referrer", "after"),
+    [
+        ("http://localhost/tokens?x=1", "/login?next=/tokens?x%3D1"),
+        ("", "/login"),
+        ("http://[", "/login"),
+        ("http://evil.example.com//evil.example.com", "/login"),
+    ],
+)
+def test_a_form_sent_after_a_logout_elsewhere_leads_to_the_login_and_back(
+    app: Flask, signed_in: FlaskClient, referrer: str, after: str
+) -> None:
+    app.config["WTF_CSRF_ENABLED"] = True
+    with signed_in.session_transaction() as session:
+        session.clear()
+    form = {"name": "ci", "csrf_token": "of the other tab"}
+    response = signed_in.post("/tokens", data=form, headers={"Referer": referrer})
+    assert (response.status_code, response.location) == (302, after)
+
+
 def test_every_form_carries_its_csrf_token(app: Flask, signed_in: FlaskClient) -> None:
     make_user(app, "eve")
     with app.app_context():

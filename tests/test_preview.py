@@ -14,6 +14,17 @@ from webapp.ingest.preview import PREVIEW_LENGTH, count_lines, preview_line
         ("completed", "", "\x1b[32mgreen\x1b[0m line", "run", "green line"),
         ("completed", "", "-----\n=====\nword", "run", "word"),
         ("completed", "", "", "run", ""),
+        (
+            "completed",
+            "",
+            "progress 0%\rprogress 50%\rprogress 100%\nfound 3\n",
+            "",
+            "progress 100%",
+        ),
+        ("completed", "", "progress 0%\rprogress 99%\r\x1b[K\r\nfound\n", "", "progress 99%"),
+        ("completed", "", "".join(f"at {n}\r" for n in range(9_000)) + "\nend", "", "at 8999"),
+        ("completed", "", "first\r\nsecond\r\n", "", "first"),
+        ("failed", "timed out", "one\nprogress 0%\rprogress 7%", "run", "timed out - progress 7%"),
         ("failed", "timed out", "one\nlast\n---\n", "run", "timed out - last"),
         ("failed", "timed out", "", "run it\nand that", "timed out - $ run it"),
         (

@@ -58,13 +58,16 @@ def _step(n: int, chance: random.Random) -> StepRecord:
         recovered=chance.choices(list(Recovered), (8, 2, 1))[0],
         # Few different times and lengths, so that the id has ties to break.
         started_at=START + timedelta(minutes=chance.randrange(40)) if has_begun else None,
-        completed_at=None if status == StepStatus.RUNNING else START,
+        completed_at=None
+        if status == StepStatus.RUNNING
+        else START + timedelta(minutes=40 + chance.randrange(20)),
         duration_ms=chance.randrange(0, 3_000, 100) if has_begun else 0,
     )
 
 
 def lets_through(filters: StepFilters, step: StepRecord, run: RunRecord) -> bool:
     began, until = filters.started_range()
+    after, before = filters.ended_range()
     least, most = filters.min_duration_ms, filters.max_duration_ms
     return (
         _is_chosen(filters.status, step.status)
@@ -75,6 +78,8 @@ def lets_through(filters: StepFilters, step: StepRecord, run: RunRecord) -> bool
         and filters.step_name in step.step_name
         and (began is None or (step.started_at is not None and step.started_at >= began))
         and (until is None or (step.started_at is not None and step.started_at < until))
+        and (after is None or (step.completed_at is not None and step.completed_at >= after))
+        and (before is None or (step.completed_at is not None and step.completed_at < before))
         and (not filters.has_durations or step.status in ("completed", "failed"))
         and (least is None or step.duration_ms >= least)
         and (most is None or step.duration_ms <= most)
@@ -114,6 +119,11 @@ FILTERS: tuple[dict[str, Any], ...] = (
     {"started_after": START + timedelta(minutes=5), "started_before": START + timedelta(minutes=6)},
     {"started_after": START, "min_duration_ms": 2_000, "workflow_name": ("port-scan",)},
     {"started": "1h"},
+    {"ended": "1h"},
+    {"ended_after": START + timedelta(minutes=50), "status": ("failed",)},
+    {"ended_before": START + timedelta(minutes=50), "status": ("!completed", "!failed")},
+    {"ended_after": START, "started_after": START + timedelta(minutes=20), "recovered": "no"},
+    {"ended_before": START + timedelta(minutes=45), "workflow_name": ("port-scan",)},
     {"min_duration_ms": 1_500},
     {"max_duration_ms": 300},
     {"min_duration_ms": 0, "max_duration_ms": 0},
@@ -155,6 +165,19 @@ def test_a_preset_is_a_range_that_ends_now(app: Flask) -> None:
             filters = StepFilters(started=preset)
             assert (preset, len(find_steps(filters, LIST_COLUMNS))) == (preset, n)
             assert count_steps(filters).n == n
+
+
+def test_a_preset_of_the_end_leaves_out_what_has_not_ended(app: Flask) -> None:
+    now = utc_now()
+    begun = {"started_at": now - timedelta(hours=30)}
+    ends = (now - timedelta(minutes=5), now - timedelta(hours=3), now - timedelta(hours=29), None)
+    steps = [make_step(1, n, completed_at=end, **begun) for n, end in enumerate(ends, 1)]
+    write(app, [make_run("run-1", wanted_id=1)], steps)
+    with app.app_context():
+        for preset, ids in (("1h", [1]), ("24h", [1, 2]), ("7d", [1, 2, 3])):
+            filters = StepFilters(ended=preset, sort="id")
+            assert [row.id for row in find_steps(filters, LIST_COLUMNS)] == ids
+            assert count_steps(filters).n == len(ids)
 
 
 def test_a_total_that_would_be_dear_is_a_lower_bound_until_asked_for(

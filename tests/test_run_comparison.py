@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from webapp.columns import utc_now
 from webapp.comparison import pair_up, sort_by_difference, tell_difference
 from webapp.models import RunStatus, StepStatus
 from webapp.queries.comparisons import find_step_sums
@@ -136,6 +137,29 @@ def test_a_run_is_compared_with_the_completed_one_before_it(signed_in: FlaskClie
         ("2", " selected"),
         ("1", ""),
     ]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "said"),
+    [
+        (3, r"#2 has taken 3 min \d\d s so far; #1 took 46 min 00 s"),
+        (92, r"#2 has taken 1 h 32 min so far, 46 min \d\d s longer than #1, 2.0 times as long"),
+    ],
+)
+def test_a_run_that_goes_on_is_not_said_to_be_shorter(
+    app: Flask, signed_in: FlaskClient, minutes: int, said: str
+) -> None:
+    now = utc_now()
+    times = {"started_at": now - timedelta(minutes=minutes), "updated_at": now}
+    going_on = {"status": RunStatus.RUNNING, "completed_at": None, **times}
+    runs = [make_run("1", completed_at=START + timedelta(minutes=46)), make_run("2", **going_on)]
+    write(app, runs, [make_step(1, 1, duration_ms=90_000), make_step(2, 1)])
+    text = text_of(signed_in.get("/runs/2/compare").text)
+    assert re.search(said, text), text
+    assert "so far 46 min 00 s" in text
+    assert ("Most of it" in text) is False
+    swapped = text_of(signed_in.get("/runs/1/compare?with=2").text)
+    assert "#1 took 46 min 00 s; #2 has taken" in swapped
 
 
 @pytest.mark.usefixtures("rows")

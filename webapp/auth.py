@@ -88,6 +88,7 @@ def init_auth(app: Flask) -> None:
     """Refuse anonymous requests everywhere but at the public endpoints."""
     login_manager.user_loader(_load_user)
     login_manager.request_loader(_load_user_of_token)
+    login_manager.unauthorized_handler(answer_anonymous)
     app.before_request(_require_user)
 
 
@@ -230,7 +231,8 @@ def answer_anonymous() -> ResponseReturnValue:
     if request.headers.get("HX-Request") == "true":
         return "", 200, {"HX-Redirect": url_for("pages.login", next=_page_of_fragment())}
     is_page = request.method == "GET" and request.endpoint is not None
-    target = f"{request.script_root}{request.full_path}".rstrip("?") if is_page else None
+    here = f"{request.script_root}{request.full_path}".rstrip("?")
+    target = here if is_page else _page_of_form()
     return redirect(url_for("pages.login", next=target))
 
 
@@ -240,13 +242,23 @@ def _page_of_fragment() -> str | None:
     return path if is_own_path(path) else None
 
 
+def _page_of_form() -> str | None:
+    """Return the path of the page that a form was sent from, if it is one of ours."""
+    path = _path_of(request.referrer or "")
+    return path if request.method != "GET" and is_own_path(path) else None
+
+
 def shown_path() -> str:
     """Return path and query of the address in the reader's browser, as htmx says it.
 
     Scheme and host are left aside: behind a proxy they are not those that reach the server.
     """
+    return _path_of(request.headers.get("HX-Current-URL", ""))
+
+
+def _path_of(url: str) -> str:
     try:
-        shown = urlsplit(request.headers.get("HX-Current-URL", ""))
+        shown = urlsplit(url)
     except ValueError:
         return ""
     return urlunsplit(("", "", shown.path, shown.query, ""))

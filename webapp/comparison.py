@@ -18,6 +18,7 @@ LEAST_SCALE = 0.1
 # A difference below both is none: so much do equal steps differ.
 SAME_SHARE = 0.05
 SAME_MS = 20
+SAME = "about the same"
 
 
 class Compared(Protocol):
@@ -91,7 +92,7 @@ def tell_difference(here: float, there: float, than: str = "") -> str:
     """Say how much longer or shorter something took: `1.5 s longer, 3.1 times as long`."""
     ms = here - there
     if abs(ms) < max(SAME_MS, SAME_SHARE * there):
-        return "about the same"
+        return SAME
     if ms < 0:
         return f"{duration(-ms)} shorter{than}"
     return f"{duration(ms)} longer{than}{_tell_times(here / there if there else 0)}"

@@ -3,6 +3,7 @@
 from flask import Flask, Response, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_limiter import RateLimitExceeded
+from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnavailable
@@ -11,6 +12,7 @@ from .api.json import json_response
 from .audit import record_alone
 from .columns import utc_now
 from .database import first_line_of
+from .extensions import login_manager
 from .formats import duration, exact
 from .metrics import metrics_of
 from .models import Action
@@ -51,6 +53,10 @@ def _show_stale_form(error: CSRFError) -> ResponseReturnValue:
     if request.endpoint in ("pages.login", "pages.logout"):
         # Either leads on by itself when it is done already, and to a fresh form when not.
         return redirect(url_for("pages.login", next=request.values.get("next") or None))
+    if not current_user.is_authenticated:
+        # As for any page: to the login, and back to where one was.
+        answer: ResponseReturnValue = login_manager.unauthorized()
+        return answer
     error.description = "This form is out of date. Go back, reload the page, and send it again."
     return _show_http_error(error)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from markupsafe import Markup
@@ -117,6 +117,24 @@ def clock(value: datetime | None) -> Markup:
     return _time_tag(value, exact(value)[11:23], "clock") if value else Markup("")
 
 
+def lasting(value: datetime) -> Markup:
+    """Return a `<time>` of how long something has gone on since: `43 s`, `5 min`, `26 h`, `3 d`."""
+    seconds = max(int((utc_now() - value).total_seconds()), 0)
+    return _time_tag(value, _rough(seconds), "lasting")
+
+
+def _rough(seconds: int) -> str:
+    if seconds < 3600:
+        return f"{seconds // 60} min" if seconds >= 60 else f"{seconds} s"
+    hours = seconds // 3600
+    return f"{hours} h" if hours < 72 else f"{hours // 24} d"
+
+
+def second(value: datetime) -> Markup:
+    """Return a `<time>` of the time of day, to the second."""
+    return _time_tag(value, exact(value)[11:19], "second")
+
+
 def _time_tag(value: datetime, text: str, form: str) -> Markup:
     return Markup('<time class="{}" datetime="{}" title="{}">{}</time>').format(
         form, iso(value), exact(value), text
@@ -142,6 +160,13 @@ def last_sign(run: Run) -> str:
         return ""
     hours = int(silent.total_seconds() // 3600)
     return f"{hours} h ago" if hours < 72 else f"{hours // 24} d ago"
+
+
+def is_at_work(step: Any, run_status: str, run_updated_at: datetime) -> bool:
+    """Tell whether a step runs and has a start; of a run gone silent nobody knows."""
+    if step.status != StepStatus.RUNNING or step.started_at is None:
+        return False
+    return run_status in OPEN_STATUSES and utc_now() - run_updated_at < DAY
 
 
 def run_duration_ms(run: Run) -> float | None:

@@ -22,14 +22,17 @@ _SECRET_WORDS = frozenset(
     + ("keys", "pass", "passphrase", "pat", "pwd")
 )
 _SECRET_PARTS = ("password", "passwd", "secret", "token", "apikey", "credential")
-# A URL with a password, and what well-known services give out as keys. Each part looks at a
-# stretch of text once, from its beginning: what a step printed must not make it slow.
+# A URL with a password, or of a webhook, which is a key itself, and what well-known services give
+# out as keys. Each part looks at a stretch of text once, from its beginning: what a step printed
+# must not make it slow.
 _SECRET_VALUE = re.compile(
     r"://[^/\s:@]{0,200}:[^/\s@]{1,200}@"
+    r"|://hooks\.slack\.com/\w|://api\.telegram\.org/bot\w"
+    r"|://[^/\s]{1,200}/(?:[^/\s]{1,60}/){0,3}(?:web)?hooks?(?:b2)?/\w"
     r"|-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----"
     r"|\b(?:AKIA[0-9A-Z]{16}|gh[pousr]_\w{30}|xox[abprs]-[\w-]{10})"
     r"|(?<![\w-])eyJ[\w-]{10,2000}\.eyJ"
-    r"|\b(?:Bearer|Basic) [\w+/=.~-]{16}"
+    r"|(?:\bBearer|(?i:authorization: ?bearer)) [\w+/=.~-]|\bBasic [\w+/=.~-]{16}"
 )
 
 

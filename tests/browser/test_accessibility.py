@@ -25,6 +25,12 @@ RUN = """async ([inside, options]) => {
     return violations.flatMap(({ id, nodes }) => nodes.map(
         (node) => `${id}: ${node.html.slice(0, 200)} ${node.failureSummary}`));
 }"""
+# What scrolls sideways within a page: only tables, and texts as they were printed, may.
+SIDEWAYS = """() => [...document.querySelectorAll("main *, header *")].filter((element) =>
+    element.scrollWidth > element.clientWidth + 1
+    && ["auto", "scroll"].includes(getComputedStyle(element).overflowX)
+    && !element.closest("table, pre, .output-scroll, input")
+).map((element) => element.outerHTML.slice(0, 200))"""
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +96,7 @@ def check(page: Page, path: str) -> None:
         assert run_axe(page) == [], f"{path} at {width} px"
     page.set_viewport_size({"width": 320, "height": 640})
     assert page.evaluate("document.documentElement.scrollWidth") <= 320, f"{path} at 320 px"
+    assert page.evaluate(SIDEWAYS) == [], f"{path} at 320 px"
 
 
 @pytest.mark.parametrize("name", SIGNED_IN)

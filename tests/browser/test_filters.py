@@ -92,6 +92,48 @@ def test_enter_asks_once(scripted_page: Page, server: str) -> None:
     assert len(asked) == 3, [one.url for one in asked]
 
 
+def test_enter_in_what_is_unfolded_leaves_it_open(scripted_page: Page, server: str) -> None:
+    page = scripted_page
+    log_in(page, server, PASSWORD)
+    open_pick(page, "More")
+    target = page.get_by_label("Target", exact=True)
+    target.fill("example.org")
+    target.press("Enter")
+    expect_address(page, "/steps?target=example.org")
+    expect(target).to_be_visible()
+    expect(target).to_be_focused()
+    page.get_by_role("heading", name="Steps").click()
+    expect(target).to_be_hidden()
+
+
+def test_what_was_refused_stays_to_be_mended(page: Page, server: str) -> None:
+    log_in(page, server, PASSWORD)
+    open_pick(page, "More")
+    least = page.get_by_label("Took at least")
+    least.fill("abc")
+    least.press("Enter")
+    notice = page.get_by_role("alert")
+    expect(notice).to_contain_text("min_duration_ms: 'abc' is no length of time")
+    expect(least).to_be_visible()
+    expect(least).to_have_value("abc")
+    expect(least).to_have_attribute("aria-invalid", "true")
+    expect(least).to_have_accessible_description(re.compile("'abc' is no length of time"))
+    least.fill("1 s")
+    least.press("Enter")
+    expect_address(page, "/steps?min_duration_ms=1000")
+    expect(notice).to_have_count(0)
+    expect(page.locator("[aria-invalid]")).to_have_count(0)
+
+
+def test_a_page_is_turned_although_something_was_refused(scripted_page: Page, server: str) -> None:
+    page = scripted_page
+    log_in(page, server, PASSWORD)
+    page.goto("/steps?min_duration_ms=abc")
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name="Next page").click()
+    expect_address(page, "/steps?offset=20")
+
+
 def test_values_are_suggested_while_typing(scripted_page: Page, server: str) -> None:
     page = scripted_page
     log_in(page, server, PASSWORD, "/runs")
@@ -105,8 +147,8 @@ def test_times_are_given_in_the_zone_of_the_reader(make_page: MakePage, server: 
     page = make_page(timezone_id="Asia/Tokyo")
     log_in(page, server, PASSWORD)
     open_pick(page, "Time")
-    page.get_by_label("From, in Asia/Tokyo").fill("2026-11-20T09:30")
-    page.get_by_label("From, in Asia/Tokyo").press("Enter")
+    page.get_by_label("From, in Asia/Tokyo", exact=True).fill("2026-11-20T09:30")
+    page.get_by_label("From, in Asia/Tokyo", exact=True).press("Enter")
     expect(page).to_have_url(re.compile("started_after="))
     assert parse_qs(urlsplit(page.url).query)["started_after"] == ["2026-11-20T00:30:00Z"]
     expect(page.locator(".chip time")).to_have_text("2026-11-20 09:30")
@@ -115,15 +157,28 @@ def test_times_are_given_in_the_zone_of_the_reader(make_page: MakePage, server: 
     expect(page.locator("#started_after")).to_have_value("2026-11-20T09:30")
     expect(page.locator(".chip time")).to_have_text("2026-11-20 09:30")
     open_pick(page, "Time")
-    page.get_by_label("last 7 days").check()
+    page.get_by_role("group", name="Started").get_by_label("last 7 days").check()
     expect_address(page, "/steps?started=7d")
+    open_pick(page, "More")
+    ended = page.get_by_role("group", name="Ended")
+    ended.get_by_label("last 24 h").check()
+    expect_address(page, "/steps?started=7d&ended=24h")
+    expect(page.locator(".chip", has_text="ended in the last 24 h")).to_be_visible()
+    page.get_by_label("Ended before, in Asia/Tokyo").fill("2026-11-20T09:30")
+    page.get_by_label("Ended before, in Asia/Tokyo").press("Enter")
+    expect_address(page, "/steps?started=7d&ended_before=2026-11-20T00:30:00Z")
+    expect(ended.get_by_label("any time")).to_be_checked()
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name="Remove the filter started in the last 7 days").click()
+    expect_address(page, "/steps?ended_before=2026-11-20T00:30:00Z")
+    expect(page.locator("[name=started]:checked")).to_have_value("")
 
 
 def test_times_are_utc_and_say_so_without_scripts(make_page: MakePage, server: str) -> None:
     page = make_page(java_script_enabled=False, timezone_id="Asia/Tokyo")
     log_in(page, server, PASSWORD)
     open_pick(page, "Time")
-    page.get_by_label("From, in UTC").fill("2026-11-20T09:30")
+    page.get_by_label("From, in UTC", exact=True).fill("2026-11-20T09:30")
     page.get_by_role("button", name="Apply").click()
     expect_address(page, "/steps?started_after=2026-11-20T09:30:00Z")
     expect(page.locator(".chip .value")).to_have_text("2026-11-20 09:30 UTC")

@@ -139,6 +139,31 @@ def test_a_search_goes_through_all_lines(page: Page, server: str) -> None:
     expect(hits).to_have_text("2 of 2,000 lines")
 
 
+def test_keys_turn_to_the_lines_found_while_a_search_stands(
+    scripted_page: Page, server: str
+) -> None:
+    page = scripted_page
+    log_in(page, server, PASSWORD, "/steps/1")
+    page.goto("/steps/1?q=99+ok")
+    page.wait_for_load_state("networkidle")
+    current = page.locator("#output .line.current")
+    first = current.get_attribute("id")
+    page.keyboard.press("n")
+    expect(current).not_to_have_id(first or "")
+    page.keyboard.press("p")
+    expect(current).to_have_id(first or "")
+    # There is none before it; the step before is not meant either.
+    page.keyboard.press("p")
+    page.keyboard.press("n")
+    expect(current).not_to_have_id(first or "")
+    expect(page).to_have_url(re.compile(r"/steps/1\?q="))
+    page.keyboard.press("?")
+    help_ = page.get_by_role("dialog")
+    expect(help_.locator("div", has_text="Next line found")).to_contain_text("n")
+    expect(help_).to_contain_text("Previous line found")
+    expect(help_).not_to_contain_text("The step after")
+
+
 def test_earlier_lines_come_without_moving_those_being_read(
     scripted_page: Page, server: str
 ) -> None:

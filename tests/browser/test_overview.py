@@ -72,3 +72,30 @@ def test_nothing_scrolls_sideways_and_the_top_bar_stays_in_line(
     boxes = [page.locator(f".topbar {part}").bounding_box() for part in (".brand", "nav", ".menu")]
     middles = [box["y"] + box["height"] / 2 for box in boxes if box]
     assert len(middles) == 3 and max(middles) - min(middles) < 4
+
+
+@pytest.mark.parametrize("width", [1280, 1440, 1600])
+def test_names_of_usual_length_are_not_cut(make_page: MakePage, server: str, width: int) -> None:
+    page = make_page(viewport={"width": width, "height": 800})
+    log_in(page, server, PASSWORD, "/")
+    names = page.locator(":is(.t-workflows, .t-slow) td.c-name:visible")
+    texts = names.all_inner_texts()
+    cut = names.evaluate_all("(cells) => cells.map((cell) => cell.scrollWidth > cell.clientWidth)")
+    assert texts and not any(
+        is_cut for text, is_cut in zip(texts, cut, strict=True) if len(text) <= 20
+    )
+
+
+def test_the_time_of_the_overview_is_that_of_the_reader(make_page: MakePage, server: str) -> None:
+    page = make_page(timezone_id="Asia/Kolkata")
+    log_in(page, server, PASSWORD, "/")
+    time = page.locator(".list-head time")
+    shown, utc = time.inner_text(), (time.get_attribute("title") or "").splitlines()[-1]
+    assert re.fullmatch(r"\d\d:\d\d:\d\d", shown)
+    assert (int(shown[3:5]) - int(utc[14:16])) % 60 == 30
+    expect(page.locator(".list-head .utc")).to_be_hidden()
+    plain = make_page(java_script_enabled=False)
+    log_in(plain, server, PASSWORD, "/")
+    expect(plain.locator(".list-head .total")).to_have_text(
+        re.compile(r"updated at \d\d:\d\d:\d\d UTC")
+    )

@@ -217,3 +217,52 @@ def test_no_page_scrolls_sideways(make_page: MakePage, server: str, width: int) 
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.goto("/runs/2/compare")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_long_number_of_a_line_is_whole(scripted_page: Page, server: str) -> None:
+    page = scripted_page
+    run_id = write_more([make_run("6")], [])["6"]
+    write_more([], [make_step(run_id, 1, output="x\n" * 1_234_567)])
+    log_in(page, server, PASSWORD, f"/runs/{run_id}")
+    page.get_by_role("button", name="Output of step 1").click()
+    number = page.locator(".peek-lines a").last
+    expect(number).to_have_attribute("data-n", "1234567")
+    assert number.evaluate("(link) => link.scrollWidth <= link.clientWidth")
+    assert number.evaluate("(link) => link.offsetLeft >= 0")
+
+
+def test_a_long_timeline_opens_where_something_runs_or_failed(
+    scripted_page: Page, server: str
+) -> None:
+    page = scripted_page
+    run_id = write_more([make_moving("7")], [])["7"]
+    began = utc_now() - timedelta(seconds=20)
+    past = {"started_at": began, "completed_at": began + timedelta(seconds=1)}
+    steps = [make_step(run_id, n, **past) for n in range(1, 61)]
+    steps[39] = make_step(run_id, 40, status=StepStatus.FAILED, error="no", **past)
+    running = {**past, "status": StepStatus.RUNNING, "completed_at": None, "output": ""}
+    write_more([], [*steps, make_step(run_id, 61, **running)])
+    log_in(page, server, PASSWORD, f"/runs/{run_id}")
+    box = page.locator(".timeline-scroll")
+    rows = box.locator(".timeline-row")
+    expect(page.locator(".timeline-head")).to_contain_text("It has 61 rows: scroll in it")
+    expect(rows.nth(60)).to_be_in_viewport()
+    box.evaluate("(element) => (element.scrollTop = 10)")
+    ended = {"status": StepStatus.COMPLETED, "completed_at": utc_now()}
+    write_more([], [make_step(run_id, 61, **{**running, **ended})])
+    expect(page.locator("#run-news")).to_have_text("step-61 ok")
+    assert box.evaluate("(element) => element.scrollTop") == 10
+    page.reload()
+    expect(rows.nth(39)).to_be_in_viewport()
+
+
+def test_the_cross_of_a_short_failure_stands_beside_its_bar(
+    scripted_page: Page, server: str
+) -> None:
+    log_in(scripted_page, server, PASSWORD, "/runs/2")
+    row = scripted_page.locator(".timeline-row", has=scripted_page.locator(".cross"))
+    bar, cross = (row.locator(one).bounding_box() for one in (".timeline-bar", ".cross"))
+    panel = scripted_page.locator(".timeline").bounding_box()
+    assert bar and cross and panel
+    assert cross["x"] >= bar["x"] + bar["width"]
+    assert cross["x"] + cross["width"] <= panel["x"] + panel["width"]

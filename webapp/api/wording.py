@@ -25,6 +25,11 @@ PARAMETERS = {
     "is given.",
     "created_before": "Done before this moment: an RFC 3339 time or a date, UTC where no zone is "
     "given.",
+    "ended": "Ended in the last hour, the last 24 hours, the last 7 days, or today (in UTC).",
+    "ended_after": "Ended at this moment or later: an RFC 3339 time or a date, UTC where no zone is "
+    "given.",
+    "ended_before": "Ended before this moment: an RFC 3339 time or a date, UTC where no zone is "
+    "given.",
     "limit": f"How many rows a page has; one above {MAX_LIMIT} means {MAX_LIMIT}.",
     "max_duration_ms": "At most this long: milliseconds, or a text such as `4 min 07 s`. What has "
     "not ended has no duration.",

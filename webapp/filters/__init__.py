@@ -5,7 +5,7 @@ what is wrong is collected in `errors`, for the API to refuse and for a page to 
 """
 
 from .audit import AuditFilters
-from .lists import PAGE_SIZES, PRESETS, ListFilters, TimedFilters
+from .lists import ENDED, PAGE_SIZES, PRESETS, STARTED, ListFilters, TimedFilters
 from .reader import (
     DEFAULT_LIMIT,
     MAX_CHARACTERS,
@@ -17,10 +17,11 @@ from .reader import (
 from .recorder import ArgsRecorder, Parameter, Reading, record, values_schema
 from .runs import RunFilters
 from .steps import STATUS_ALIASES, StepFilters
-from .values import MAX_INTEGER, NOT, part_negated, time_text
+from .values import MAX_INTEGER, NOT, is_chosen, part_negated, time_text
 
 __all__ = [
     "DEFAULT_LIMIT",
+    "ENDED",
     "MAX_CHARACTERS",
     "MAX_INTEGER",
     "MAX_LIMIT",
@@ -28,6 +29,7 @@ __all__ = [
     "NOT",
     "PAGE_SIZES",
     "PRESETS",
+    "STARTED",
     "STATUS_ALIASES",
     "ArgsReader",
     "ArgsRecorder",
@@ -39,6 +41,7 @@ __all__ = [
     "RunFilters",
     "StepFilters",
     "TimedFilters",
+    "is_chosen",
     "part_negated",
     "record",
     "time_text",

@@ -12,8 +12,10 @@ from .values import time_text
 
 PAGE_SIZES = (20, 50, 100, 500)
 PAGING = ("sort", "offset", "limit")
-RANGES = ("started", "started_after", "started_before", "min_duration_ms", "max_duration_ms")
-# What `started` may be, and how long ago it begins; `today` begins at midnight UTC.
+STARTED = ("started", "started_after", "started_before")
+ENDED = ("ended", "ended_after", "ended_before")
+RANGES = (*STARTED, *ENDED, "min_duration_ms", "max_duration_ms")
+# What `started` and `ended` may be, and how long ago it begins; `today` begins at midnight UTC.
 PRESETS = {
     "1h": timedelta(hours=1),
     "24h": timedelta(hours=24),
@@ -105,15 +107,18 @@ class ListFilters:
 
 @dataclass(frozen=True, slots=True)
 class TimedFilters(ListFilters):
-    """What lists of things that start and last share: ranges of time and of duration.
+    """What lists of things that start and end share: ranges of time and of duration.
 
-    `started` is one of PRESETS or empty. `started_after` is in the range, `started_before` is not;
-    both durations are.
+    `started` and `ended` are one of PRESETS or empty. What begins with `_after` is in the range,
+    what ends it, `_before`, is not; both durations are. What has not ended is in no range of ends.
     """
 
     started: str = ""
     started_after: datetime | None = None
     started_before: datetime | None = None
+    ended: str = ""
+    ended_after: datetime | None = None
+    ended_before: datetime | None = None
     min_duration_ms: int | None = None
     max_duration_ms: int | None = None
     # All that is asked for one view goes by one clock.
@@ -126,14 +131,22 @@ class TimedFilters(ListFilters):
             "started": reader.choice("started", PRESETS, ""),
             "started_after": reader.time("started_after"),
             "started_before": reader.time("started_before"),
+            "ended": reader.choice("ended", PRESETS, ""),
+            "ended_after": reader.time("ended_after"),
+            "ended_before": reader.time("ended_before"),
             "min_duration_ms": reader.duration_ms("min_duration_ms"),
             "max_duration_ms": reader.duration_ms("max_duration_ms"),
         }
 
     @property
-    def has_times(self) -> bool:
-        """Tell whether a range of time is asked for."""
+    def has_starts(self) -> bool:
+        """Tell whether a range of starts is asked for."""
         return bool(self.started or self.started_after or self.started_before)
+
+    @property
+    def has_ends(self) -> bool:
+        """Tell whether a range of ends is asked for."""
+        return bool(self.ended or self.ended_after or self.ended_before)
 
     @property
     def has_durations(self) -> bool:
@@ -142,8 +155,15 @@ class TimedFilters(ListFilters):
 
     def started_range(self) -> tuple[datetime | None, datetime | None]:
         """Return the first moment of the range and the first one after it; None: open."""
-        begins = [self.started_after, _beginning(self.started, self.asked_at)]
-        return max((one for one in begins if one), default=None), self.started_before
+        return self._later(self.started_after, self.started), self.started_before
+
+    def ended_range(self) -> tuple[datetime | None, datetime | None]:
+        """Return the same of the ends."""
+        return self._later(self.ended_after, self.ended), self.ended_before
+
+    def _later(self, after: datetime | None, preset: str) -> datetime | None:
+        begins = [after, _beginning(preset, self.asked_at)]
+        return max((one for one in begins if one), default=None)
 
 
 def _beginning(preset: str, now: datetime) -> datetime | None:

@@ -17,10 +17,11 @@ MAX_CHARACTERS = 4_000
 
 
 class FilterError(NamedTuple):
-    """What is wrong with one parameter, and what is allowed."""
+    """What is wrong with one parameter, what is allowed, and what was given, if it was a text."""
 
     name: str
     message: str
+    value: str = ""
 
     def __str__(self) -> str:
         """Return one sentence that names the parameter."""
@@ -118,6 +119,7 @@ class ArgsReader:
                 name,
                 f"{_quoted(value)} is no time; allowed are times such as 2026-11-23T14:02:00Z "
                 "and 2026-11-23T14:02:00+01:00 and dates such as 2026-11-23, UTC without a zone",
+                value,
             )
         return time
 
@@ -130,6 +132,7 @@ class ArgsReader:
                 name,
                 f"{_quoted(value)} is no length of time; allowed are milliseconds, "
                 "and texts such as 850 ms, 12.4 s, 4 min 07 s, 2 h",
+                value,
             )
         return ms
 
@@ -152,7 +155,8 @@ class ArgsReader:
     def _number(self, name: str, value: str) -> int | None:
         if re.fullmatch("[0-9]{1,19}", value) and int(value) <= MAX_INTEGER:
             return int(value)
-        self._refuse(name, f"{_quoted(value)} is not a whole number from 0 to {MAX_INTEGER}")
+        message = f"{_quoted(value)} is not a whole number from 0 to {MAX_INTEGER}"
+        self._refuse(name, message, value)
         return None
 
     def _is_single(self, name: str) -> bool:
@@ -161,8 +165,8 @@ class ArgsReader:
             return False
         return True
 
-    def _refuse(self, name: str, message: str) -> None:
-        self.errors.append(FilterError(name, message))
+    def _refuse(self, name: str, message: str, value: str = "") -> None:
+        self.errors.append(FilterError(name, message, value))
 
 
 def _quoted(value: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any, Self
 from werkzeug.datastructures import MultiDict
 
 from ..models import StepStatus, StepType
-from .lists import PAGING, TimedFilters
+from .lists import ENDED, PAGING, STARTED, TimedFilters
 from .reader import ArgsReader
 
 # Osmedeus's own word for a step that ended well.
@@ -72,9 +72,9 @@ class StepFilters(TimedFilters):
 
     @property
     def only_times(self) -> bool:
-        """Tell whether only a range of time and the status filter."""
-        names = ("status", "started", "started_after", "started_before")
-        return self.has_times and self._has_only(*names)
+        """Tell whether only the status and a range of starts, or one of ends, filter."""
+        names = STARTED if self.has_starts else ENDED
+        return (self.has_starts or self.has_ends) and self._has_only("status", *names)
 
     def _has_only(self, *names: str) -> bool:
         kept = {name: getattr(self, name) for name in (*names, *PAGING)}

@@ -89,3 +89,9 @@ def part_negated(values: Iterable[str]) -> tuple[list[str], list[str]]:
         is_negated = bare != value and not bare.startswith(NOT)
         (unwanted if is_negated else wanted).append(bare)
     return wanted, unwanted
+
+
+def is_chosen(value: str, wanted: tuple[str, ...]) -> bool:
+    """Tell whether a filter lets a value through: any of the plain, none of the negated."""
+    plain, negated = part_negated(wanted)
+    return (not plain or value in plain) and value not in negated

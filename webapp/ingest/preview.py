@@ -47,11 +47,31 @@ def _first_line(text: str) -> str:
     if first.isprintable() and _WORD.search(first):
         # Of most outputs the first line says something, without colours.
         return first
-    return next(_telling_lines(text[:SEARCHED_LENGTH].splitlines()), "")
+    return next(_telling_lines(_lines(text[_end_of_progress(text) :][:SEARCHED_LENGTH])), "")
 
 
 def _last_line(text: str) -> str:
-    return next(_telling_lines(reversed(text[-SEARCHED_LENGTH:].splitlines())), "")
+    return next(_telling_lines(reversed(_lines(text[-SEARCHED_LENGTH:]))), "")
+
+
+def _lines(text: str) -> list[str]:
+    """Return the lines as a terminal shows them in the end: a carriage return begins one anew."""
+    if "\r" in text:
+        text = "\n".join(map(_last_state, text.split("\n")))
+    return text.splitlines()
+
+
+def _last_state(line: str) -> str:
+    states = reversed(line.split("\r"))
+    return next((state for state in states if _ESCAPE.sub("", state).strip()), "")
+
+
+def _end_of_progress(text: str) -> int:
+    """Return where to look for the first line: of a very long one that is rewritten, at its end."""
+    if "\n" in text[:SEARCHED_LENGTH] or "\r" not in text[:SEARCHED_LENGTH]:
+        return 0
+    end = text.find("\n")
+    return max((end if end >= 0 else len(text)) - SEARCHED_LENGTH, 0)
 
 
 def _telling_lines(lines: Iterable[str]) -> Iterator[str]:

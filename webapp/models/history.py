@@ -61,6 +61,7 @@ class Run(Base):
         Index(None, "workflow_name", "created_at", "id"),
         Index(None, "target", "created_at", "id"),
         Index(None, "started_at", "id", "status", **_nulls_first("started_at")),
+        Index(None, "completed_at", "id", "status", **_nulls_first("completed_at")),
         Index(None, "duration_ms", "id", **_nulls_first("duration_ms")),
         Index(None, "run_group_id", "id", **_where("run_group_id != ''")),
     )
@@ -122,6 +123,16 @@ class Step(Base):
         Index(None, "started_at", "id", "status", "step_type", **_nulls_first("started_at")),
         Index(None, "duration_ms", "id", "status", "step_type"),
         Index(None, "status", "started_at", "id", **_nulls_first("started_at")),
+        # What ended when, of one status; of all, as these are few. Lists stand by the start.
+        Index(
+            None,
+            "status",
+            "completed_at",
+            "id",
+            "step_type",
+            "started_at",
+            **_nulls_first("completed_at"),
+        ),
         # Of most steps these are empty.
         Index(None, "module_name", "id", **_where("module_name != ''")),
         Index(None, "recovered", "id", **_where("recovered != ''")),

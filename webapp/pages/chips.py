@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from ..filters import NOT, ListFilters
 from ..formats import duration, exact, status_word
 
+CLOCKS = ("started", "ended")
 FIELDS = {
     "workspace": "workspace",
     "status": "status",
@@ -20,6 +21,8 @@ FIELDS = {
     "step_name": "name contains",
     "started_after": "started from",
     "started_before": "started before",
+    "ended_after": "ended from",
+    "ended_before": "ended before",
     "min_duration_ms": "took at least",
     "max_duration_ms": "took at most",
     "action": "action",
@@ -29,11 +32,14 @@ FIELDS = {
 }
 # Each of these may be turned to "all others" by a leading NOT.
 TURNABLE = frozenset({"status", "step_type", "workflow_name", "target", "module_name", "action"})
+PRESETS = {
+    "1h": "in the last hour",
+    "24h": "in the last 24 h",
+    "7d": "in the last 7 days",
+    "today": "today (UTC)",
+}
 PHRASES = {
-    ("started", "1h"): "started in the last hour",
-    ("started", "24h"): "started in the last 24 h",
-    ("started", "7d"): "started in the last 7 days",
-    ("started", "today"): "started today (UTC)",
+    **{(clock, value): f"{clock} {words}" for clock in CLOCKS for value, words in PRESETS.items()},
     ("recovered", "yes"): "recovered from a log",
     ("recovered", "no"): "not recovered",
 }

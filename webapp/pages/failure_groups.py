@@ -6,7 +6,7 @@ from flask import render_template, request
 
 from ..columns import utc_now
 from ..filters import ArgsReader
-from ..periods import DAY, Period
+from ..periods import DAY, NEVER, Period
 from ..queries.daily import count_failed_steps_by
 from ..queries.failures import (
     count_steps_failed_alike,
@@ -18,7 +18,7 @@ from . import bp
 
 MAX_GROUPS = 500
 STEPS_PER_PAGE = 100
-TIMES = ("started_after", "started_before")
+TIMES = ("ended_after", "ended_before")
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
@@ -60,7 +60,6 @@ def _reader(*known: str) -> ArgsReader:
 
 def _period(reader: ArgsReader) -> Period:
     """Return the period asked for; without its beginning, a day."""
-    after, before = reader.time("started_after"), reader.time("started_before")
-    latest = Period.last(DAY, utc_now())
-    before = before or latest.before
-    return Period(after or max(before, EARLIEST + DAY) - DAY, before)
+    after, before = (reader.time(name) for name in TIMES)
+    end = before or utc_now()
+    return Period(after or max(end, EARLIEST + DAY) - DAY, before or NEVER)

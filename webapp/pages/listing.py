@@ -7,7 +7,7 @@ from flask import Response, redirect, request
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
-from ..filters import ArgsReader, ListFilters
+from ..filters import ENDED, STARTED, ArgsReader, ListFilters
 from ..filters.values import parse_duration
 from ..queries.counts import Total
 from ..queries.facets import RunFacets, StepFacets
@@ -18,14 +18,15 @@ from .chips import find_chips, spoken
 SINGLE = (
     "step_name",
     "recovered",
-    "started",
-    "started_after",
-    "started_before",
+    *STARTED,
+    *ENDED,
     "min_duration_ms",
     "max_duration_ms",
     "created_after",
     "created_before",
 )
+# Those in which a person may have typed what is no such value: it is kept, to be mended.
+TYPED = ("run_id", "min_duration_ms", "max_duration_ms")
 # Those of which the form shows all values, as boxes.
 BOXES = ("status", "step_type")
 # Asks for an exact total where it is dear; no filter, so it is in no link but that one.
@@ -101,6 +102,7 @@ def list_context(
         "chips": find_chips(filters),
         "shown": shown_values(filters),
         "hidden": hidden_values(filters),
+        "refused": {one.name: one.value for one in filters.errors if one.name in TYPED},
     }
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Row
 from ..charts import BarChart, lay_out_bars
 from ..columns import utc_now
 from ..filters import NOT, RunFilters, StepFilters
-from ..models import RunStatus, StepStatus
+from ..models import Run, RunStatus, StepStatus
 from ..periods import DAY, Period
 from ..queries.counts import Total, count_by_kept_counts, count_runs
 from ..queries.daily import add_totals, count_failed_steps_by, count_runs_by
@@ -21,6 +21,7 @@ from ..queries.failures import (
     find_failed_steps,
     find_failure_groups,
     find_runs_that_failed_alone,
+    last_sign_of,
 )
 from ..queries.overview import (
     LATEST_SEEN,
@@ -35,6 +36,8 @@ from .workflows import runs_of
 
 DAYS = 14
 WEEK = 7 * DAY
+# The filter of the lists that the newest failures are linked to.
+LATEST = {"ended": "24h"}
 MAX_FAILURES = 10
 MAX_GROUPS = 6
 MAX_RUNNING = 6
@@ -61,21 +64,21 @@ class Lists(NamedTuple):
     steps_path: str
     runs_path: str
 
-    def steps(self, total: Total, period: Period | None = None) -> Linked:
-        """Link a number of failed steps."""
-        args = {"status": StepStatus.FAILED.value, **(period.to_args() if period else {})}
+    def steps(self, total: Total, times: Mapping[str, str]) -> Linked:
+        """Link a number of failed steps; `times` are filters."""
+        args = {"status": StepStatus.FAILED.value, **times}
         return Linked(total, f"{self.steps_path}?{urlencode(args)}")
 
-    def runs(self, total: Total, period: Period | None, status: Sequence[str] = ()) -> Linked:
+    def runs(self, total: Total, times: Mapping[str, str], status: Sequence[str] = ()) -> Linked:
         """Link a number of runs."""
-        args = {"status": status, **(period.to_args() if period else {})}
+        args = {"status": status, **times}
         return Linked(total, f"{self.runs_path}?{urlencode(args, doseq=True)}")
 
 
 class Failure(NamedTuple):
-    """What failed: a step, or a run of which no step did."""
+    """What failed: a step, or a run of which no step did; when it did, or was heard of last."""
 
-    started_at: datetime
+    at: datetime
     is_step: bool
     row: Row[Any]
 
@@ -98,18 +101,18 @@ def show_overview() -> str:
     if not workflows.n:
         return render_template("overview/fresh.html")
     lists = Lists(url_for("pages.list_steps"), url_for("pages.list_runs"))
-    latest, days = Period.last(DAY, now), Period.days(DAYS, now)
+    latest, days = Period.since(now - DAY), Period.days(DAYS, now)
     *failed_by_day, failed = count_failed_steps_by([*days, latest])
-    *runs_by_day, ended = count_runs_by([*days, latest])
+    failures = _failures(lists, latest, failed)
     week = Period.last(WEEK, now)
     return render_template(
         "overview/show.html",
         now=now,
-        **_failures(lists, latest, failed, ended),
-        wider=None if failed.n or _bad(ended) else _wider(lists, days, failed_by_day, runs_by_day),
+        **failures,
+        wider=None if failures["failures"] else _wider(lists, days, failed_by_day),
         **_running(lists),
         run_kinds=tuple(RUN_KINDS),
-        runs_daily=_runs_daily(lists, days, runs_by_day),
+        runs_daily=_runs_daily(lists, days, count_runs_by(days)),
         failed_daily=_failed_daily(lists, days, failed_by_day),
         workflows=workflows,
         runs_of=runs_of,
@@ -119,48 +122,41 @@ def show_overview() -> str:
     )
 
 
-def _failures(
-    lists: Lists, period: Period, failed: Total, runs: Mapping[str, Total]
-) -> dict[str, Any]:
+def _failures(lists: Lists, period: Period, failed: Total) -> dict[str, Any]:
     """Return what failed in a period: the newest of it, its numbers, its groups."""
-    steps = find_failed_steps(period, MAX_FAILURES) if failed.n else []
-    bad_runs = find_runs_that_failed_alone(period, MAX_FAILURES) if _bad(runs) else []
-    failures = [Failure(step.started_at, True, step) for step in steps]
-    failures += [Failure(run.started_at, False, run) for run in bad_runs]
-    failures.sort(key=lambda failure: failure.started_at, reverse=True)
+    steps = find_failed_steps(period, MAX_FAILURES)
+    runs = find_runs_that_failed_alone(period, MAX_FAILURES)
+    failures = [Failure(last_sign_of(row)[0], True, row) for row in steps]
+    failures += [Failure(last_sign_of(row)[0], False, row) for row in runs]
+    failures.sort(key=lambda failure: failure.at, reverse=True)
+    (ended,) = count_runs_by([period], Run.completed_at)
     return {
         "failures": failures[:MAX_FAILURES],
         "failed_period": period,
-        "failed_steps": lists.steps(failed, period),
+        "failed_steps": lists.steps(failed, LATEST),
         "bad_runs": {
-            status.value: lists.runs(runs[status], period, (status.value,))
+            status.value: lists.runs(ended[status], LATEST, (status.value,))
             for status in ENDED_BADLY
-            if status in runs
+            if status in ended
         },
         "groups": find_failure_groups(period, failed, MAX_GROUPS) if failed.n else None,
     }
 
 
-def _bad(runs: Mapping[str, Total]) -> bool:
-    return any(status in runs for status in ENDED_BADLY)
-
-
-def _wider(
-    lists: Lists,
-    days: Sequence[Period],
-    failed: Sequence[Total],
-    runs: Sequence[Mapping[str, Total]],
-) -> dict[str, Any]:
+def _wider(lists: Lists, days: Sequence[Period], failed: Sequence[Total]) -> dict[str, Any]:
     """Return the failures of the nearest longer time that has some; all on record at last."""
-    for n_days in (7, DAYS):
-        period = Period(days[-n_days].after, days[-1].before)
-        steps = lists.steps(add_totals(failed[-n_days:]), period)
-        bad = [day[status] for day in runs[-n_days:] for status in ENDED_BADLY if status in day]
-        ended_badly = lists.runs(add_totals(bad), period, tuple(map(str, ENDED_BADLY)))
-        if steps.total.n or ended_badly.total.n:
+    lengths = (7, DAYS)
+    periods = [Period(days[-n].after, days[-1].before) for n in lengths]
+    by_period = count_runs_by(periods, Run.completed_at)
+    for n_days, period, runs in zip(lengths, periods, by_period, strict=True):
+        times = period.to_args("ended")
+        steps = lists.steps(add_totals(failed[-n_days:]), times)
+        bad = add_totals(runs[status] for status in ENDED_BADLY if status in runs)
+        if steps.total.n or bad.n:
+            ended_badly = lists.runs(bad, times, tuple(map(str, ENDED_BADLY)))
             return {"when": f"In the last {n_days} UTC days", "steps": steps, "runs": ended_badly}
     on_record = Total(count_by_kept_counts(StepFilters(status=(StepStatus.FAILED.value,))))
-    return {"when": "On record", "steps": lists.steps(on_record)}
+    return {"when": "On record", "steps": lists.steps(on_record, {})}
 
 
 def _running(lists: Lists) -> dict[str, Any]:
@@ -169,7 +165,7 @@ def _running(lists: Lists) -> dict[str, Any]:
     total = count_runs(RunFilters(status=status)) if len(runs) == MAX_RUNNING else Total(len(runs))
     return {
         "running": runs,
-        "running_total": lists.runs(total, None, status),
+        "running_total": lists.runs(total, {}, status),
         "at_work": find_steps_at_work([run.id for run in runs]),
     }
 
@@ -181,21 +177,23 @@ def _runs_daily(lists: Lists, days: Sequence[Period], runs: Sequence[Mapping[str
         for kind, status in RUN_KINDS.items():
             totals = [n for name, n in by_status.items() if _kind_of(name) == kind]
             if totals:
-                kinds[kind] = lists.runs(add_totals(totals), day, status)
+                kinds[kind] = lists.runs(add_totals(totals), day.to_args("started"), status)
         cells.append(kinds)
     sums = [
-        lists.runs(add_totals(by_status.values()), day)
+        lists.runs(add_totals(by_status.values()), day.to_args("started"))
         for day, by_status in zip(days, runs, strict=True)
     ]
-    whole = Period(days[0].after, days[-1].before)
+    whole = Period(days[0].after, days[-1].before).to_args("started")
     everything = lists.runs(add_totals(one.total for one in sums), whole)
     return Daily(_lay_out(days, cells), cells, sums, everything)
 
 
 def _failed_daily(lists: Lists, days: Sequence[Period], failed: Sequence[Total]) -> Daily:
-    sums = [lists.steps(total, day) for day, total in zip(days, failed, strict=True)]
+    sums = [
+        lists.steps(total, day.to_args("ended")) for day, total in zip(days, failed, strict=True)
+    ]
     cells = [{"failed": one} if one.total.n else {} for one in sums]
-    whole = Period(days[0].after, days[-1].before)
+    whole = Period(days[0].after, days[-1].before).to_args("ended")
     return Daily(_lay_out(days, cells), cells, sums, lists.steps(add_totals(failed), whole))
 
 

@@ -8,6 +8,7 @@ from flask import render_template, request
 from werkzeug.exceptions import NotFound
 
 from ..comparison import (
+    SAME,
     Pair,
     find_idle_times,
     pair_up,
@@ -108,7 +109,7 @@ def _compare(run: Run, other: Run, sort: str) -> Comparison:
         _headline(run, other),
         sort_by_difference(pairs) if sort == "difference" else pairs,
         [*_totals(run, other), *(_total_time(f"nothing ran {one[0]}", *one[1:]) for one in idle)],
-        _find_causes(_took(run) - _took(other), pairs, idle),
+        _find_causes(_took(run) - _took(other), pairs, idle) if _has_verdict(run, other) else [],
         is_added_up,
     )
 
@@ -122,16 +123,50 @@ def _headline(run: Run, other: Run) -> str:
     here, there = run_duration_ms(run), run_duration_ms(other)
     if here is None or there is None:
         return f"#{run.id} and #{other.id}"
+    if not _has_verdict(run, other):
+        return f"{_tell_time(run, here)}; {_tell_time(other, there)}"
     words = tell_difference(here, there, than=f" than #{other.id}")
+    if run.completed_at is None:
+        return f"{_tell_time(run, here)}, {words}"
     same = f"about the same time as #{other.id}"
-    return f"#{run.id} took {same if words == 'about the same' else words}"
+    return f"#{run.id} took {same if words == SAME else words}"
+
+
+def _has_verdict(run: Run, other: Run) -> bool:
+    """Tell whether the times of two runs can be compared: they ended, or this one is longer now."""
+    if other.completed_at is None:
+        return False
+    here, there = _took(run), _took(other)
+    is_longer = here > there and tell_difference(here, there) != SAME
+    return run.completed_at is not None or is_longer
+
+
+def _tell_time(run: Run, ms: float) -> str:
+    if run.completed_at is None:
+        return f"#{run.id} has taken {duration(ms)} so far"
+    return f"#{run.id} took {duration(ms)}"
 
 
 def _totals(run: Run, other: Run) -> Iterator[TotalLine]:
     """Yield what the runs have as wholes."""
-    yield _total_time("duration", run_duration_ms(run), run_duration_ms(other))
+    yield _whole_time(run, other)
     yield TotalLine("steps", count(run.count_steps()), count(other.count_steps()))
     yield TotalLine("failed steps", count(run.steps_failed), count(other.steps_failed))
+
+
+def _whole_time(run: Run, other: Run) -> TotalLine:
+    """Return how long the runs took as wholes, or have taken so far."""
+    line = _total_time("duration", run_duration_ms(run), run_duration_ms(other))
+    return TotalLine(
+        line.name,
+        _so_far(run, line.here),
+        _so_far(other, line.there),
+        line.difference if _has_verdict(run, other) else "",
+    )
+
+
+def _so_far(run: Run, text: str) -> str:
+    return text if run_duration_ms(run) is None or run.completed_at else f"{text} so far"
 
 
 def _total_time(name: str, here: float | None, there: float | None) -> TotalLine:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from werkzeug.datastructures import MultiDict
 
 from ..filters import ArgsReader, FilterError
-from ..formats import duration, plural
+from ..formats import duration, is_at_work, lasting, plural
 from ..live import is_live, version_of
 from ..models import Run, StepStatus
 from ..queries.run_steps import RECOVERED, UNFINISHED, RunStep
@@ -20,6 +20,8 @@ from ..terminal import visible_text
 # A page of a run that has more; up to twice as many are one page.
 PAGE_SIZE = 100
 ALL = "all"
+# The column beside says that it runs.
+RUNNING_FOR = Markup('<span class="visually-hidden">running </span>for ')
 # What went wrong first.
 SHOWS = (
     StepStatus.FAILED.value,
@@ -134,7 +136,7 @@ def make_table(run: Run, view: StepView, steps: Sequence[RunStep], recovered: in
     return StepTable(
         run.id,
         view,
-        make_rows(steps),
+        make_rows(steps, run),
         count_shown(run, view.show, recovered),
         _find_tabs(run, view, recovered),
         _live_url(run, view, steps, len(steps)) if is_live(run) else "",
@@ -157,12 +159,12 @@ def make_live_table(
     return replace(table, live_url=live_url)
 
 
-def make_rows(steps: Iterable[RunStep]) -> list[StepRow]:
+def make_rows(steps: Iterable[RunStep], run: Run) -> list[StepRow]:
     """Return steps as the rows that are drawn."""
-    return [_row(step) for step in steps]
+    return [_row(step, run) for step in steps]
 
 
-def _row(step: Any) -> StepRow:
+def _row(step: Any, run: Run) -> StepRow:
     more = step.output_lines - 1 if step.preview and step.status != StepStatus.FAILED else 0
     return StepRow(
         step.id,
@@ -174,10 +176,21 @@ def _row(step: Any) -> StepRow:
         step.recovered,
         visible_text(step.module_name),
         _clock(step.started_at) if step.started_at else Markup(""),
-        duration(step.duration_ms) if step.started_at and step.completed_at else "",
-        visible_text(step.preview),
+        _length(step, run),
+        visible_text(step.preview) or _silence(step),
         f"(+{plural(more, 'line')})" if more > 0 else "",
     )
+
+
+def _length(step: Any, run: Run) -> str:
+    """Return how long a step took, or has run so far."""
+    if is_at_work(step, run.status, run.updated_at):
+        return RUNNING_FOR + lasting(step.started_at)
+    return duration(step.duration_ms) if step.started_at and step.completed_at else ""
+
+
+def _silence(step: Any) -> str:
+    return "says nothing of why" if step.status == StepStatus.FAILED else ""
 
 
 def _clock(at: datetime) -> Markup:

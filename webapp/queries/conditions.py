@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_
+from sqlalchemy import ColumnElement, Label, Select, and_, select, union_all
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -12,6 +12,8 @@ from sqlalchemy.sql.visitors import InternalTraversal
 from ..filters import part_negated
 
 Column = InstrumentedAttribute[Any]
+# What a list asks for: a column, also under another name.
+Selected = Column | Label[Any]
 
 
 class unindexed(ColumnElement[Any]):  # noqa: N801 - it reads as a SQL function
@@ -51,3 +53,9 @@ def chosen(column: ColumnElement[Any] | Column, values: Sequence[str]) -> Column
     plain, negated = part_negated(values)
     parts = [any_of(column, plain)] if plain else []
     return and_(*parts, column.not_in(negated)) if negated else parts[0]
+
+
+def either(*statements: Select[tuple[int]]) -> Select[tuple[int]]:
+    """Return the ids that any of the statements finds; each may have its own order and limit."""
+    parts = (select(one.subquery().c[0]) for one in statements)
+    return select(union_all(*parts).subquery().c[0])

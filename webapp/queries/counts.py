@@ -124,11 +124,14 @@ def run_conditions(filters: RunFilters) -> list[ColumnElement[bool]]:
 
 
 def _range_conditions(filters: RunFilters) -> Iterator[ColumnElement[bool]]:
-    began, until = filters.started_range()
-    if began is not None:
-        yield Run.started_at >= began
-    if until is not None:
-        yield Run.started_at < until
+    for column, (after, before) in (
+        (Run.started_at, filters.started_range()),
+        (Run.completed_at, filters.ended_range()),
+    ):
+        if after is not None:
+            yield column >= after
+        if before is not None:
+            yield column < before
     if filters.min_duration_ms is not None:
         yield Run.duration_ms >= filters.min_duration_ms
     if filters.max_duration_ms is not None:

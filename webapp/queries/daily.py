@@ -11,6 +11,7 @@ from ..columns import UtcDateTime
 from ..extensions import db
 from ..models import Run, Step, StepStatus
 from ..periods import Period, cut
+from .conditions import Column
 from .counts import COUNTED, Total
 
 T = TypeVar("T")
@@ -19,7 +20,7 @@ RUNS_SEEN = 100_000
 
 
 def count_failed_steps_by(periods: Sequence[Period]) -> list[Total]:
-    """Count the failed steps that began in each period, up to COUNTED; periods may overlap."""
+    """Count the steps that failed in each period, up to COUNTED; periods may overlap."""
     pieces = cut(periods)
     if not pieces:  # No period has a length.
         return [Total(0) for _ in periods]
@@ -28,13 +29,18 @@ def count_failed_steps_by(periods: Sequence[Period]) -> list[Total]:
     return [add_totals(_within(period, pieces, totals)) for period in periods]
 
 
-def count_runs_by(periods: Sequence[Period]) -> list[dict[str, Total]]:
-    """Count the runs that began in each period by status, up to COUNTED; periods may overlap."""
+def count_runs_by(
+    periods: Sequence[Period], clock: Column = Run.started_at
+) -> list[dict[str, Total]]:
+    """Count the runs of each period by status, up to COUNTED; periods may overlap.
+
+    Those of a period are the ones that began in it, or with `Run.completed_at` ended in it.
+    """
     pieces = cut(periods)
     if not pieces:
         return [{} for _ in periods]
     found: list[dict[str, int]] = [{} for _ in pieces]
-    for number, status, n in db.session.execute(_runs(len(pieces)), _times(pieces)):
+    for number, status, n in db.session.execute(_runs(len(pieces), clock), _times(pieces)):
         found[number][status] = n
     totals = [_totals(counts) for counts in found]
     return [_merged(_within(period, pieces, totals)) for period in periods]
@@ -91,8 +97,8 @@ def _failed_steps_of(number: int) -> Select[tuple[int, int]]:
     rows = (
         select(Step.id)
         .where(
-            Step.started_at >= bindparam(f"after_{number}", type_=UtcDateTime),
-            Step.started_at < bindparam(f"before_{number}", type_=UtcDateTime),
+            Step.completed_at >= bindparam(f"after_{number}", type_=UtcDateTime),
+            Step.completed_at < bindparam(f"before_{number}", type_=UtcDateTime),
             Step.status == StepStatus.FAILED,
         )
         .limit(COUNTED + 1)
@@ -102,16 +108,16 @@ def _failed_steps_of(number: int) -> Select[tuple[int, int]]:
 
 
 @cache
-def _runs(n: int) -> CompoundSelect[tuple[int, str, int]]:
-    return union_all(*(_runs_of(number) for number in range(n)))
+def _runs(n: int, clock: Column) -> CompoundSelect[tuple[int, str, int]]:
+    return union_all(*(_runs_of(number, clock) for number in range(n)))
 
 
-def _runs_of(number: int) -> Select[tuple[int, str, int]]:
+def _runs_of(number: int, clock: Column) -> Select[tuple[int, str, int]]:
     rows = (
         select(Run.status)
         .where(
-            Run.started_at >= bindparam(f"after_{number}", type_=UtcDateTime),
-            Run.started_at < bindparam(f"before_{number}", type_=UtcDateTime),
+            clock >= bindparam(f"after_{number}", type_=UtcDateTime),
+            clock < bindparam(f"before_{number}", type_=UtcDateTime),
         )
         .limit(RUNS_SEEN + 1)
         .subquery()

@@ -7,7 +7,7 @@ from typing import Self
 from sqlalchemy import func, literal, select, union_all
 
 from ..extensions import db
-from ..filters import RunFilters, StepFilters, part_negated
+from ..filters import RunFilters, StepFilters, is_chosen
 from ..models import Run, RunStatus, Step, StepStatus, StepType
 from .counts import (
     COUNTED,
@@ -59,7 +59,7 @@ class StepFacets:
     @classmethod
     def _of_many(cls, filters: StepFilters, overall: Total, by_status: dict[str, Total]) -> Self:
         """Tell of a range of time with many steps; their types are not counted."""
-        shown = [n for status, n in by_status.items() if _is_chosen(status, filters.status)]
+        shown = [n for status, n in by_status.items() if is_chosen(status, filters.status)]
         return cls(_add(shown), overall, _add(by_status.values()), by_status, None)
 
 
@@ -77,7 +77,7 @@ class RunFacets:
         """Count for these filters, each status no further than a page needs to know."""
         by_status = _count_runs_by_status(replace(filters, status=()))
         everywhere = _count_runs_by_status(RunFilters()) if filters.active() else by_status
-        shown = [n for status, n in by_status.items() if _is_chosen(status, filters.status)]
+        shown = [n for status, n in by_status.items() if is_chosen(status, filters.status)]
         return cls(
             total=_add(shown),
             overall=_add(everywhere.values()),
@@ -142,11 +142,5 @@ def _sum(cells: Cells, statuses: tuple[str, ...], types: tuple[str, ...]) -> int
     return sum(
         n
         for (status, kind), n in cells.items()
-        if _is_chosen(status, statuses) and _is_chosen(kind, types)
+        if is_chosen(status, statuses) and is_chosen(kind, types)
     )
-
-
-def _is_chosen(value: str, wanted: tuple[str, ...]) -> bool:
-    """Tell whether a filter lets a value through: any of the plain, none of the negated."""
-    plain, negated = part_negated(wanted)
-    return (not plain or value in plain) and value not in negated

@@ -10,11 +10,11 @@ from ..columns import UtcDateTime
 from ..extensions import db
 from ..models import Run, RunStatus, Step, StepStatus
 from ..periods import Period
-from .conditions import unindexed
+from .conditions import Column, either, unindexed
 from .counts import Total, count_up_to
 
 ENDED_BADLY = (RunStatus.FAILED, RunStatus.CANCELLED)
-# So many of the newest failures are grouped; and of those without a start, looked at.
+# So many of the newest failures are grouped; and of those without an end, looked at.
 GROUPED = 300
 COLUMNS = (
     Step.id,
@@ -23,8 +23,20 @@ COLUMNS = (
     Step.status,
     Step.preview,
     Step.started_at,
+    Step.completed_at,
+    Step.updated_at,
     Run.workflow_name,
     Run.target,
+)
+RUN_COLUMNS = (
+    Run.id,
+    Run.status,
+    Run.error,
+    Run.completed_at,
+    Run.updated_at,
+    Run.workflow_name,
+    Run.target,
+    Run.steps_failed,
 )
 
 
@@ -39,7 +51,7 @@ class FailureGroup(NamedTuple):
 
 
 class FailureGroups(NamedTuple):
-    """Some groups, how many there are, of how many steps, and the period in which these began."""
+    """Some groups, how many there are, of how many steps, and the period in which these failed."""
 
     shown: list[FailureGroup]
     n: int
@@ -48,15 +60,27 @@ class FailureGroups(NamedTuple):
 
 
 def find_failed_steps(period: Period, limit: int) -> Sequence[Row[Any]]:
-    """Return the steps of a period that failed, the latest start first."""
-    return _find_steps(select(Step.id).where(*_failed_in(period)), limit, 0)
+    """Return the steps that failed in a period, the latest end first.
+
+    Of one whose end is not known its last sign of life has to lie in the period.
+    """
+    ended = select(Step.id).where(*_failed_in(period)).order_by(*_latest_end(Step)).limit(limit)
+    endless = (
+        select(Step.id)
+        .where(Step.id.in_(_endless(Step.id)), *_in(Step.updated_at, period))
+        .order_by(Step.updated_at.desc(), Step.id.desc())
+        .limit(limit)
+    )
+    found = _find_steps(either(ended, endless))
+    return sorted(found, key=last_sign_of, reverse=True)[:limit]
 
 
 def find_steps_failed_alike(
     step: Step, period: Period, limit: int, offset: int
 ) -> Sequence[Row[Any]]:
     """Return one page of the steps of a period that failed as this one did."""
-    return _find_steps(_alike(step, period), limit, offset)
+    alike = _alike(step, period).order_by(*_latest_end(Step))
+    return _find_steps(alike.limit(limit).offset(offset))
 
 
 def count_steps_failed_alike(step: Step, period: Period) -> Total:
@@ -65,36 +89,26 @@ def count_steps_failed_alike(step: Step, period: Period) -> Total:
 
 
 def find_runs_that_failed_alone(period: Period, limit: int) -> Sequence[Row[Any]]:
-    """Return the runs of a period that failed or were cancelled, but by no step with a start.
+    """Return the runs that failed or were cancelled in a period, but by no step with an end.
 
-    A run whose failed steps have no start is found by the GROUPED newest of such steps.
+    A run whose failed steps have no end is found by the GROUPED newest of such steps. Of one whose
+    own end is not known its last sign of life has to lie in the period.
     """
-    unplaced = (
-        select(Step.run_id)
-        .where(Step.started_at.is_(None), Step.status == StepStatus.FAILED)
-        .order_by(Step.id.desc())
-        .limit(GROUPED)
+    alone = or_(Run.steps_failed == 0, unindexed(Run.id).in_(_endless(Step.run_id)))
+    bad = (unindexed(Run.status).in_(ENDED_BADLY), alone)
+    ended = select(Run.id).where(*_in(Run.completed_at, period), *bad)
+    endless = select(Run.id).where(Run.completed_at.is_(None), *_in(Run.updated_at, period), *bad)
+    ids = either(
+        ended.order_by(*_latest_end(Run)).limit(limit),
+        endless.order_by(Run.updated_at.desc(), Run.id.desc()).limit(limit),
     )
-    statement = (
-        select(
-            Run.id,
-            Run.status,
-            Run.error,
-            Run.started_at,
-            Run.workflow_name,
-            Run.target,
-            Run.steps_failed,
-        )
-        .where(
-            Run.started_at >= period.after,
-            Run.started_at < period.before,
-            unindexed(Run.status).in_(ENDED_BADLY),
-            or_(Run.steps_failed == 0, unindexed(Run.id).in_(unplaced)),
-        )
-        .order_by(Run.started_at.desc().nulls_last(), Run.id.desc())
-        .limit(limit)
-    )
-    return db.session.execute(statement).all()
+    found = db.session.execute(select(*RUN_COLUMNS).where(Run.id.in_(ids))).all()
+    return sorted(found, key=last_sign_of, reverse=True)[:limit]
+
+
+def last_sign_of(row: Row[Any]) -> tuple[datetime, int]:
+    """Return what failures are sorted by: when it ended, or was heard of last, and its id."""
+    return row.completed_at or row.updated_at, row.id
 
 
 def find_failure_groups(period: Period, total: Total, limit: int) -> FailureGroups:
@@ -120,7 +134,7 @@ def _groups_in(period: Period) -> Select[Any]:
             Step.preview,
             n,
             last_id,
-            func.max(Step.started_at, type_=UtcDateTime),
+            func.max(Step.completed_at, type_=UtcDateTime),
             func.count().over(),
             func.sum(n).over(),
         )
@@ -132,11 +146,22 @@ def _groups_in(period: Period) -> Select[Any]:
 
 
 def _failed_in(period: Period) -> list[ColumnElement[bool]]:
-    return [
-        Step.started_at >= period.after,
-        Step.started_at < period.before,
-        Step.status == StepStatus.FAILED,
-    ]
+    return [*_in(Step.completed_at, period), Step.status == StepStatus.FAILED]
+
+
+def _in(column: Column, period: Period) -> list[ColumnElement[bool]]:
+    return [column >= period.after, column < period.before]
+
+
+def _endless(column: Column) -> Select[Any]:
+    """Return this column of the newest failed steps of which nobody knows when they ended."""
+    failed = (Step.completed_at.is_(None), Step.status == StepStatus.FAILED)
+    return select(column).where(*failed).order_by(Step.id.desc()).limit(GROUPED)
+
+
+def _latest_end(model: type[Step] | type[Run]) -> tuple[ColumnElement[Any], ...]:
+    # Written so, the order is that of an index on both engines.
+    return model.completed_at.desc().nulls_last(), model.id.desc()
 
 
 def _alike(step: Step, period: Period) -> Select[tuple[int]]:
@@ -147,25 +172,18 @@ def _alike(step: Step, period: Period) -> Select[tuple[int]]:
     )
 
 
-def _find_steps(ids: Select[tuple[int]], limit: int, offset: int) -> Sequence[Row[Any]]:
-    order = (Step.started_at.desc().nulls_last(), Step.id.desc())
-    wanted = ids.order_by(*order).limit(limit).offset(offset)
-    statement = (
-        select(*COLUMNS)
-        .select_from(Step)
-        .join(Run, Run.id == Step.run_id)
-        .where(Step.id.in_(wanted))
-        .order_by(*order)
-    )
-    return db.session.execute(statement).all()
+def _find_steps(ids: Select[tuple[int]]) -> Sequence[Row[Any]]:
+    """Return what the lists of failures show of the steps with these ids, the latest end first."""
+    statement = select(*COLUMNS).select_from(Step).join(Run, Run.id == Step.run_id)
+    return db.session.execute(statement.where(Step.id.in_(ids)).order_by(*_latest_end(Step))).all()
 
 
 def _find_start_of(period: Period, n: int) -> datetime:
-    """Return when the n-th latest failed step of a period began, or where the period begins."""
+    """Return when the n-th latest failed step of a period ended, or where the period begins."""
     statement = (
-        select(Step.started_at)
+        select(Step.completed_at)
         .where(*_failed_in(period))
-        .order_by(Step.started_at.desc().nulls_last())
+        .order_by(Step.completed_at.desc().nulls_last())
         .offset(n - 1)
         .limit(1)
     )

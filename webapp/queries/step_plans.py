@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Subquery, func, select
 
 from ..extensions import db
-from ..filters import StepFilters, part_negated
+from ..filters import ENDED, STARTED, StepFilters, part_negated
 from ..models import Recovered, Run, Step, StepStatus
 from .conditions import Column, any_of, chosen, unindexed
 from .counts import COUNTED, count_by_kept_counts, count_up_to
 from .distinct import find_step_names
+from .step_conditions import range_conditions, run_conditions, statuses_of
 
 # A value of no more rows than this is looked up through an index that lacks other filters.
 RARE = 2_000
@@ -24,12 +25,12 @@ LISTED_NAMES = 1_000
 # The steps of no more runs than this are looked up run by run.
 LISTED_RUNS = 1_000
 _RECOVERED = (Recovered.EXECUTION_LOG, Recovered.CONSOLE_LOG)
-# Only what has ended has a duration.
-_ENDED = (StepStatus.COMPLETED, StepStatus.FAILED)
 # Of these the counts are kept.
 _COUNTED = (Step.workspace, Step.status, Step.step_type)
 # To count along: these indexes hold the other filters that are common.
-_WIDE = (Step.started_at, Step.duration_ms, Step.step_name, Step.run_id)
+_WIDE = (Step.started_at, Step.completed_at, Step.duration_ms, Step.step_name, Step.run_id)
+# The sizes of these were measured under the filter of status.
+_MEASURED_BY_STATUS = (Step.started_at, Step.completed_at)
 
 
 class Lookups(NamedTuple):
@@ -37,7 +38,7 @@ class Lookups(NamedTuple):
 
     `run_ids` are the runs asked for by number and UUID, `names` the step names that contain the
     text. `sizes` tells how many rows a filter alone lets through, where that is less than its
-    index is good for; that of the start holds for this `status` alone.
+    index is good for; those of the start and the end hold for this `status` alone.
     """
 
     run_ids: tuple[int, ...]
@@ -107,7 +108,7 @@ def _find_leading(filters: StepFilters, found: Lookups) -> Column | None:
         column: n
         for column, n in found.sizes.items()
         if (column not in _COUNTED or getattr(filters, column.key))
-        and (column is not Step.started_at or filters.status == found.status)
+        and (column not in _MEASURED_BY_STATUS or filters.status == found.status)
     }
     return min(sizes, key=lambda column: sizes[column], default=None)
 
@@ -133,12 +134,14 @@ def _conditions(
     if walked is Step.started_at and _is_one(filters.status):
         # There is an index of both.
         plain = (Step.started_at, Step.status)
+    if walked is Step.completed_at:
+        plain = (Step.completed_at, Step.status)
 
     def of_table(column: Column) -> Any:
         return column if any(column is one for one in plain) else unindexed(column)
 
     way = way or of_table
-    conditions = [*_run_conditions(filters, found, way)]
+    conditions = [*run_conditions(filters, found.run_ids, way)]
     for column in _COUNTED:
         if values := getattr(filters, column.key):
             is_exact = column is Step.workspace
@@ -156,40 +159,10 @@ def _conditions(
     if leading is Step.module_name or leading is Step.recovered:
         # Said, so that the index without the empty ones can be used.
         conditions.append(leading != "")
-    return [*conditions, *_range_conditions(filters, way)]
-
-
-def _run_conditions(
-    filters: StepFilters, found: Lookups, way: Callable[[Column], Any]
-) -> Iterable[ColumnElement[bool]]:
-    if found.run_ids:
-        yield any_of(way(Step.run_id), found.run_ids)
-    parts = [
-        (column, part_negated(getattr(filters, column.key)))
-        for column in (Run.workflow_name, Run.target)
-    ]
-    wanted = [any_of(column, plain) for column, (plain, _) in parts if plain]
-    if wanted:
-        yield way(Step.run_id).in_(select(Run.id).where(*wanted))
-    for column, (_, negated) in parts:
-        if negated:
-            yield way(Step.run_id).not_in(select(Run.id).where(any_of(column, negated)))
-
-
-def _range_conditions(
-    filters: StepFilters, way: Callable[[Column], Any]
-) -> Iterable[ColumnElement[bool]]:
-    began, until = filters.started_range()
-    if began is not None:
-        yield way(Step.started_at) >= began
-    if until is not None:
-        yield way(Step.started_at) < until
-    if filters.min_duration_ms is not None:
-        yield way(Step.duration_ms) >= filters.min_duration_ms
-    if filters.max_duration_ms is not None:
-        yield way(Step.duration_ms) <= filters.max_duration_ms
-    if filters.has_durations:
-        yield way(Step.status).in_(_ENDED)
+    if walked is Step.completed_at:
+        # Said, as the status stands first in the index.
+        conditions.append(any_of(way(Step.status), statuses_of(filters)))
+    return [*conditions, *range_conditions(filters, way)]
 
 
 def _used_columns(filters: StepFilters, found: Lookups) -> list[Column]:
@@ -198,12 +171,13 @@ def _used_columns(filters: StepFilters, found: Lookups) -> list[Column]:
         Step.id: True,
         Step.run_id: bool(found.run_ids or filters.workflow_name or filters.target),
         Step.workspace: bool(filters.workspace),
-        Step.status: bool(filters.status or filters.has_durations),
+        Step.status: bool(filters.status or filters.has_durations or filters.has_ends),
         Step.step_type: bool(filters.step_type),
         Step.step_name: bool(filters.step_name),
         Step.module_name: bool(filters.module_name),
         Step.recovered: bool(filters.recovered),
-        Step.started_at: filters.has_times,
+        Step.started_at: filters.has_starts,
+        Step.completed_at: filters.has_ends,
         Step.duration_ms: filters.has_durations,
     }
     return [column for column, is_used in used.items() if is_used]
@@ -241,11 +215,12 @@ def _alone(filters: StepFilters) -> Iterable[tuple[Column, StepFilters, int]]:
         yield Step.module_name, only("module_name"), RARE
     if filters.recovered == "yes":
         yield Step.recovered, only("recovered"), RARE
-    if filters.has_times:
+    if filters.has_starts:
         # There is an index of one status and the start.
         status = ("status",) if _is_one(filters.status) else ()
-        names = ("started", "started_after", "started_before", "asked_at", *status)
-        yield Step.started_at, only(*names), COUNTED
+        yield Step.started_at, only(*STARTED, "asked_at", *status), COUNTED
+    if filters.has_ends:
+        yield Step.completed_at, only(*ENDED, "asked_at", "status"), COUNTED
     if filters.has_durations:
         yield Step.duration_ms, only("min_duration_ms", "max_duration_ms"), COUNTED
 
@@ -287,7 +262,8 @@ def _measure_counted(filters: StepFilters) -> dict[Column, int]:
 def _find_wide(filters: StepFilters, found: Lookups) -> Column | None:
     """Return a filtered column whose index holds most other filters."""
     used = (
-        filters.has_times,
+        filters.has_starts,
+        filters.has_ends,
         filters.has_durations,
         0 < len(found.names) <= LISTED_NAMES,
         bool(filters.workflow_name or filters.target),

@@ -15,12 +15,12 @@ from werkzeug.exceptions import NotFound
 from ..extensions import db
 from ..filters import MAX_INTEGER, StepFilters
 from ..models import Run, Step
-from .conditions import Column
+from .conditions import Column, Selected
 from .counts import Total, count_by_kept_counts, count_up_to, find_span
 from .step_plans import Lookups, look_up, plan_steps, plan_walk, sort_column
 
 # What a list shows of a step: all but its texts.
-LIST_COLUMNS: tuple[Column, ...] = (
+LIST_COLUMNS: tuple[Selected, ...] = (
     Step.id,
     Step.run_id,
     Step.step_name,
@@ -38,6 +38,8 @@ LIST_COLUMNS: tuple[Column, ...] = (
     Step.output_lines,
     Run.workflow_name,
     Run.target,
+    Run.status.label("run_status"),
+    Run.updated_at.label("run_updated_at"),
 )
 # What the documented API tells of a step.
 API_COLUMNS: tuple[Column, ...] = (
@@ -70,7 +72,7 @@ WALKED = 50_000
 
 
 def find_steps(
-    filters: StepFilters, columns: Sequence[Column], found: Lookups | None = None
+    filters: StepFilters, columns: Sequence[Selected], found: Lookups | None = None
 ) -> Sequence[Row[Any]]:
     """Return these columns of one page of steps, in the order of the filters.
 
@@ -92,7 +94,7 @@ def find_steps(
 
 
 def _find_rows(
-    filters: StepFilters, columns: Sequence[Column], ids: Select[tuple[int]]
+    filters: StepFilters, columns: Sequence[Selected], ids: Select[tuple[int]]
 ) -> Sequence[Row[Any]]:
     """Return the rows of the ids, in their order."""
     statement = select(*columns).select_from(Step).outerjoin(Run, Run.id == Step.run_id)
