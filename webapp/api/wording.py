@@ -26,8 +26,8 @@ PARAMETERS = {
     "created_before": "Done before this moment: an RFC 3339 time or a date, UTC where no zone is "
     "given.",
     "ended": "Ended in the last hour, the last 24 hours, the last 7 days, or today (in UTC).",
-    "ended_after": "Ended at this moment or later: an RFC 3339 time or a date, UTC where no zone is "
-    "given.",
+    "ended_after": "Ended at this moment or later: an RFC 3339 time or a date, UTC where no zone "
+    "is given.",
     "ended_before": "Ended before this moment: an RFC 3339 time or a date, UTC where no zone is "
     "given.",
     "limit": f"How many rows a page has; one above {MAX_LIMIT} means {MAX_LIMIT}.",
