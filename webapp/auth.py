@@ -12,6 +12,7 @@ from flask import Flask, Request, current_app, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Forbidden, Unauthorized
 
@@ -166,8 +167,9 @@ def _note_use(token: Token) -> None:
     try:
         with impatient_connection() as connection:
             note_use_of_token(connection, token.id, now, due_before)
-    except DBAPIError as error:
-        current_app.logger.info("the use of a token was not noted: %s", first_line_of(error))
+    except (DBAPIError, PoolTimeout) as error:
+        reason = first_line_of(error) if isinstance(error, DBAPIError) else "no connection is free"
+        current_app.logger.info("the use of a token was not noted: %s", reason)
 
 
 def signed_in(may_ask: bool = True) -> SignedIn | None:

@@ -4,13 +4,14 @@ from flask import Flask, Response, current_app, redirect, render_template, reque
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnavailable
 
 from .api.json import json_response
 from .columns import utc_now
 from .database import first_line_of
 from .formats import duration, exact
-from .transactions import why_try_again
+from .transactions import FULL, why_try_again
 
 # What scripts and machines ask for.
 JSON_PREFIXES = ("/osm/api", "/health", "/server-info")
@@ -31,6 +32,7 @@ def init_errors(app: Flask) -> None:
     app.register_error_handler(CSRFError, _show_stale_form)
     app.register_error_handler(HTTPException, _show_http_error)
     app.register_error_handler(DBAPIError, _show_database_error)
+    app.register_error_handler(PoolTimeout, _show_full_pool)
     app.register_error_handler(Exception, _show_crash)
 
 
@@ -114,7 +116,15 @@ def _show_database_error(error: DBAPIError) -> ResponseReturnValue:
     why = why_try_again(error)
     if not why:
         return _show_crash(error)
-    told = (request.method, request.path, first_line_of(error))
+    return _ask_to_try_again(why, first_line_of(error))
+
+
+def _show_full_pool(_error: PoolTimeout) -> ResponseReturnValue:
+    return _ask_to_try_again(FULL, "no connection to the database was free")
+
+
+def _ask_to_try_again(why: str, log_line: str) -> ResponseReturnValue:
+    told = (request.method, request.path, log_line)
     current_app.logger.warning("%s %s is to be tried again: %s", *told)
     return _show_http_error(ServiceUnavailable(why, retry_after=BUSY_SECONDS))
 

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psycopg
 from flask import current_app
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -16,6 +17,7 @@ from .extensions import db
 
 BUSY = "The database is busy: an import is writing. Try again."
 GONE = "The database cannot be reached. Try again."
+FULL = "Too many requests use the database at once. Try again."
 TOO_SLOW = "The database took too long to answer. Try again."
 # PostgreSQL's codes of a lock that was not free, of two transactions that waited for each other,
 # and of a statement that ran into the time limit.
@@ -73,6 +75,8 @@ def why_try_again(error: DBAPIError) -> str:
     if isinstance(error.orig, sqlite3.OperationalError):
         return SQLITE_CODES.get(error.orig.sqlite_errorcode & SQLITE_PRIMARY, "")
     state = getattr(error.orig, "sqlstate", None) or ""
-    if error.connection_invalidated or state.startswith(GONE_STATES):
+    # Of a connection that could not be made there is no code.
+    is_unreachable = isinstance(error.orig, psycopg.OperationalError) and not state
+    if error.connection_invalidated or is_unreachable or state.startswith(GONE_STATES):
         return GONE
     return STATES.get(state, "")
