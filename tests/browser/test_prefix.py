@@ -43,7 +43,7 @@ def test_filter_open_a_step_peek_and_back(scripted_page: Page, server: str) -> N
     expect(page).to_have_url(f"{server}/steps?step_name=hostile-output")
     expect(page.locator("#results tbody tr").first).to_contain_text("hostile-output")
     page.goto(f"{server}/runs")
-    page.locator("#results tbody .name a").first.click()
+    page.locator("#results tbody").get_by_role("link", name="port-scan").first.click()
     page.locator(".peek").first.click()
     expect(page.locator(".peek-row")).to_be_visible()
     paths = {urlsplit(one.url).path for one in asked}
