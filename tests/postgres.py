@@ -10,6 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
+def stop_cluster(folder: Path) -> None:
+    """Stop a cluster; who leaves `throwaway_cluster` must have started it again."""
+    _as_postgres(folder, "pg_ctl", "stop", "-w", "-D", f"{folder}/data", "-m", "fast")
+
+
 @contextmanager
 def throwaway_cluster() -> Iterator[str]:
     """Run a cluster on a Unix socket only; yield its libpq parameters; leave nothing behind."""
@@ -39,9 +44,8 @@ def throwaway_cluster() -> Iterator[str]:
         shutil.rmtree(folder)
 
 
-def restart_cluster(parameters: str, mode: str) -> None:
-    """Restart the cluster of these parameters; mode `fast` or `immediate`, which is a crash."""
-    folder = Path(parameters.removeprefix("host=").partition("&")[0])
+def restart_cluster(folder: Path, mode: str = "fast") -> None:
+    """Restart a cluster: mode `fast`, which ends what runs, or `immediate`, which is a crash."""
     restart = ("restart", "-w", "-D", f"{folder}/data", "-m", mode, "-l", f"{folder}/log")
     _as_postgres(folder, "pg_ctl", *restart)
 

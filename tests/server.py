@@ -41,7 +41,7 @@ def running_server(database_url: str, **env: str) -> Iterator[str]:
             start_new_session=True,
         )
         try:
-            base_url = f"http://127.0.0.1:{port}"
+            base_url = f"http://127.0.0.1:{port}{env.get('STEPBOARD_URL_PREFIX', '')}"
             if not _answers(f"{base_url}/health", process):
                 output.seek(0)
                 raise RuntimeError(f"the server did not start:\n{output.read()}")

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from flask import Flask
 from flask_migrate import downgrade, upgrade
-from sqlalchemy import MetaData, Table, create_engine, insert, inspect, select, text
+from sqlalchemy import MetaData, String, Table, create_engine, insert, inspect, select, text
 from sqlalchemy.engine.reflection import Inspector
 
 from webapp.columns import UtcDateTime
+from webapp.config import PROJECT
 from webapp.database import (
     DatabaseVersionError,
     check_version,
@@ -147,6 +149,53 @@ def test_an_upgrade_from_the_first_revision_keeps_and_fills(empty_app: Flask) ->
         assert db.session.scalars(select(Token.last_used_at)).all() == [None]
         found = find_steps(StepFilters(step_name="scan", sort="-started_at"), LIST_COLUMNS)
         assert [row.id for row in found] == [3, 1]
+
+
+EARLIER = ("0001", "0002")
+
+
+def test_the_earlier_revisions_are_these(empty_app: Flask) -> None:
+    with empty_app.app_context():
+        _, needed = find_versions()
+        known = ScriptDirectory(str(PROJECT / "migrations")).walk_revisions()
+        assert {one.revision for one in known} == {*EARLIER, needed}
+
+
+@pytest.mark.parametrize("revision", EARLIER)
+def test_an_upgrade_keeps_every_row_of_every_table(empty_app: Flask, revision: str) -> None:
+    with empty_app.app_context():
+        upgrade(revision=revision)
+        tables = MetaData()
+        tables.reflect(db.engine)
+        for table in tables.sorted_tables:
+            if table.name != "alembic_version":
+                _insert(
+                    table.name,
+                    **{
+                        column.name: 1
+                        for column in table.primary_key.columns
+                        if not isinstance(column.type, String)
+                    },
+                    **{key.parent.name: 1 for key in table.foreign_keys},
+                )
+        db.session.commit()
+        before = _read(tables)
+        db.engine.dispose()
+        upgrade()
+        check_version()
+        assert _read(tables) == before
+        assert all(len(rows) == 1 for rows in before.values())
+
+
+def _read(tables: MetaData) -> dict[str, list[Any]]:
+    """Return the rows of the tables in the columns that they had."""
+    found = {
+        table.name: [tuple(row) for row in db.session.execute(select(table))]
+        for table in tables.sorted_tables
+        if table.name != "alembic_version"
+    }
+    db.session.rollback()
+    return found
 
 
 def _write_rows() -> None:

@@ -8,6 +8,7 @@ from flask import Flask, Request, current_app, g, redirect, request, session, ur
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Forbidden, Unauthorized
 
@@ -199,8 +200,9 @@ def _note_use(model: type[Token | Session], row_id: int, noted_at: datetime | No
     try:
         with impatient_connection() as connection:
             note_use(connection, model, row_id, now, due_before)
-    except DBAPIError as error:
-        current_app.logger.info("a use was not noted: %s", first_line_of(error))
+    except (DBAPIError, PoolTimeout) as error:
+        reason = first_line_of(error) if isinstance(error, DBAPIError) else "no connection is free"
+        current_app.logger.info("a use was not noted: %s", reason)
 
 
 def signed_in(may_ask: bool = True) -> SignedIn | None:

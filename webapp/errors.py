@@ -6,6 +6,7 @@ from flask_limiter import RateLimitExceeded
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnavailable
 
 from .api.json import json_response
@@ -18,7 +19,7 @@ from .metrics import metrics_of
 from .models import Action
 from .request_ids import current_request_id
 from .throttling import is_first_refusal, limiter, tried_username
-from .transactions import why_try_again
+from .transactions import FULL, why_try_again
 
 # What scripts and machines ask for.
 JSON_PREFIXES = ("/osm/api", "/health", "/server-info", "/metrics")
@@ -40,6 +41,7 @@ def init_errors(app: Flask) -> None:
     app.register_error_handler(CSRFError, _show_stale_form)
     app.register_error_handler(HTTPException, _show_http_error)
     app.register_error_handler(DBAPIError, _show_database_error)
+    app.register_error_handler(PoolTimeout, _show_full_pool)
     app.register_error_handler(Exception, _show_crash)
 
 
@@ -139,8 +141,16 @@ def _show_database_error(error: DBAPIError) -> ResponseReturnValue:
     why = why_try_again(error)
     if not why:
         return _show_crash(error)
+    return _ask_to_try_again(why, first_line_of(error))
+
+
+def _show_full_pool(_error: PoolTimeout) -> ResponseReturnValue:
+    return _ask_to_try_again(FULL, "no connection to the database was free")
+
+
+def _ask_to_try_again(why: str, log_line: str) -> ResponseReturnValue:
     metrics_of(current_app).count_database_failure(why)
-    told = (request.method, request.path, first_line_of(error))
+    told = (request.method, request.path, log_line)
     current_app.logger.warning("%s %s is to be tried again: %s", *told)
     return _show_http_error(ServiceUnavailable(why, retry_after=BUSY_SECONDS))
 

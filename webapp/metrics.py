@@ -10,7 +10,7 @@ from prometheus_client.values import MutexValue, ValueClass
 
 from .config import ConfigError
 from .measuring import cost_of_request
-from .transactions import BUSY, GONE, TOO_SLOW
+from .transactions import BUSY, FULL, GONE, TOO_SLOW
 
 # Where the workers of a host put their numbers together; prometheus_client reads it by itself,
 # once, when it is imported.
@@ -19,7 +19,7 @@ IS_SHARED = ValueClass is not MutexValue
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 # Anybody can make methods up; each would be another series.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-REASONS = {BUSY: "busy", TOO_SLOW: "too_slow", GONE: "gone"}
+REASONS = {BUSY: "busy", TOO_SLOW: "too_slow", GONE: "gone", FULL: "full"}
 _EXTENSION = "stepboard-metrics"
 # As many lines again that nobody looks at.
 disable_created_metrics()  # type: ignore[no-untyped-call]

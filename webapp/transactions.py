@@ -17,6 +17,7 @@ from .extensions import db
 
 BUSY = "The database is busy: an import is writing. Try again."
 GONE = "The database cannot be reached. Try again."
+FULL = "Too many requests use the database at once. Try again."
 TOO_SLOW = "The database took too long to answer. Try again."
 # PostgreSQL's codes of a lock that was not free, of two transactions that waited for each other,
 # and of a statement that ran into the time limit.
@@ -74,8 +75,8 @@ def why_try_again(error: DBAPIError) -> str:
     if isinstance(error.orig, sqlite3.OperationalError):
         return SQLITE_CODES.get(error.orig.sqlite_errorcode & SQLITE_PRIMARY, "")
     state = getattr(error.orig, "sqlstate", None) or ""
-    # One without a state never came to an answer: PostgreSQL is away, or went.
-    is_lost = isinstance(error.orig, psycopg.OperationalError) and not state
-    if is_lost or error.connection_invalidated or state.startswith(GONE_STATES):
+    # Of a connection that could not be made, or broke, there is no code.
+    is_unreachable = isinstance(error.orig, psycopg.OperationalError) and not state
+    if error.connection_invalidated or is_unreachable or state.startswith(GONE_STATES):
         return GONE
     return STATES.get(state, "")

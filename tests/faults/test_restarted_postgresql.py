@@ -21,6 +21,7 @@ MODES = ("fast", "immediate")
 
 def test_postgresql_restarted_under_load(sample: Path, is_long: bool) -> None:
     with throwaway_cluster() as parameters, fresh_database(parameters) as app:
+        folder = Path(parameters.removeprefix("host=").partition("&")[0])
         with app.app_context():
             import_base(sample / "base")
             db.engine.dispose()
@@ -30,7 +31,7 @@ def test_postgresql_restarted_under_load(sample: Path, is_long: bool) -> None:
                 made = 0
                 for mode in MODES * (5 if is_long else 1):
                     load.run_until(lambda answers: answers.counts["right"] > 20, 60)
-                    restart_cluster(parameters, mode)
+                    restart_cluster(folder, mode)
                     back = time.monotonic()
                     load.run_until(lambda answers, since=back: answers.last_right_at > since, 60)
                     made += log_in(server.url)

@@ -19,8 +19,8 @@ from .bulk import insert_rows
 
 BATCH_ROWS = 2_000
 BATCH_CHARACTERS = 8 * 1024 * 1024
-# So many rows PostgreSQL sends at once: each may hold an output of 11 MB.
-FETCHED_ROWS = 16
+# So many rows are fetched at once: each may hold an output of 11 MB.
+FETCHED_ROWS = 8
 
 Report = Callable[[str, int, int], None]
 Row = dict[str, Any]
