@@ -15,9 +15,8 @@ from pathlib import Path
 
 from sqlalchemy import create_engine, text
 
-from .browser.rows import import_sample
 from .conftest import make_app, migrate_database
-from .fuzzing import Fuzzer
+from .fuzzing import Fuzzer, fill
 from .postgres import throwaway_cluster
 
 BLOCK = 2_500
@@ -65,7 +64,7 @@ def databases() -> Iterator[list[str]]:
         ]
         for url in urls:
             migrate_database(url)
-            import_sample(make_app(url))
+            fill(make_app(url))
         yield urls
 
 

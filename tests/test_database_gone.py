@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -92,14 +93,18 @@ def test_while_it_is_away_all_answers_are_503_and_then_all_is_well(
     assert status_of(app, "/steps") == (200, None)
 
 
-def test_more_requests_than_connections_wait_and_are_then_asked_to_come_again(
-    app: Flask, parameters: str
-) -> None:
-    with ThreadPoolExecutor(POOL_SIZE + 1) as threads:
-        waiting = [threads.submit(status_of, app, "/wait/7") for _ in range(POOL_SIZE)]
-        wait_for_queries(parameters, POOL_SIZE)
+def test_more_requests_than_places_wait_for_one(app: Flask, parameters: str) -> None:
+    with ThreadPoolExecutor(POOL_SIZE * 2) as threads:
+        waiting = [threads.submit(status_of, app, "/wait/1") for _ in range(POOL_SIZE * 2)]
+        wait_for_queries(parameters)
+        assert [one.result() for one in waiting] == [(200, None)] * POOL_SIZE * 2
+
+
+def test_who_finds_no_connection_free_is_asked_to_come_again(app: Flask) -> None:
+    with app.app_context(), ExitStack() as stack:
+        for _ in range(POOL_SIZE):
+            stack.enter_context(db.engine.connect())
         assert status_of(app, "/steps") == (503, "5")
-        assert [one.result() for one in waiting] == [(200, None)] * POOL_SIZE
     assert status_of(app, "/steps") == (200, None)
 
 
