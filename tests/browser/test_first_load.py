@@ -36,6 +36,9 @@ def listen(page: Page) -> Wire:
     session.send("Network.enable")
 
     def note_answer(event: dict[str, Any]) -> None:
+        # The browser's own pictures of controls come over no wire.
+        if event["response"]["url"].startswith("data:"):
+            return
         urls[event["requestId"]] = event["response"]["url"]
         headers = event["response"]["headers"]
         wire.headers[event["response"]["url"]] = {k.lower(): v for k, v in headers.items()}
