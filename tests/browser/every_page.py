@@ -49,6 +49,7 @@ PAGES: Final[dict[str, dict[str, str]]] = {
     "pages.show_user": {"user": "/users/1"},
     "pages.show_password": {"password": "/account/password"},
     "pages.list_sources": {"sources": "/sources"},
+    "pages.show_api_docs": {"api-docs": "/api-docs"},
 }
 NO_PAGES: Final[dict[str, str]] = {
     "static": "files",

@@ -10,13 +10,7 @@ from sqlalchemy.schema import Column
 
 from ..columns import JsonData, UtcDateTime
 from ..models import Artifact, Base, Recovered, Run, RunStatus, Step, StepStatus, table_of
-from .json import (
-    ARTIFACT_KEYS,
-    RUN_KEYS,
-    STEP_DETAIL_KEYS,
-    STEP_KEYS,
-    STEP_MORE_KEYS,
-)
+from .json import ARTIFACT_KEYS, RUN_KEYS, STEP_DETAIL_KEYS, STEP_KEYS, STEP_MORE_KEYS
 from .wording import KEYS
 
 Json = dict[str, Any]
