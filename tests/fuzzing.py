@@ -182,7 +182,7 @@ class Fuzzer:
         return operation.Case(path_parameters=asked["path"], query=asked["query"], **body)
 
     def keep_values(self, case: Case, response: Response) -> None:
-        """Keep the values of a case: all of a good one, the one bad value of one that was refused."""
+        """Keep the values of a case: all of a good one, and the bad value that was refused."""
         pool, meta = self.pools[case.operation.label], case.meta
         assert meta is not None
         if meta.generation.mode is POSITIVE:

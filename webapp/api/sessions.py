@@ -14,7 +14,7 @@ from .resources import Answer, closed_object
 from .wording import ERRORS
 
 TOKEN = Answer(
-    "The token, good for one day.",
+    "An object whose `token` is good for one day.",
     closed_object({"token": {"type": "string", "description": "Not shown again."}}),
 )
 ENDED = Answer(
@@ -22,7 +22,10 @@ ENDED = Answer(
 )
 CREDENTIALS = {
     "type": "object",
-    "properties": {"username": {"type": "string"}, "password": {"type": "string"}},
+    "properties": {
+        "username": {"type": "string", "description": "The name of a user."},
+        "password": {"type": "string", "description": "That user's password."},
+    },
     "required": ["username", "password"],
     "examples": [{"username": "eve", "password": "correct horse battery staple"}],
 }
