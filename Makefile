@@ -11,7 +11,7 @@ override WORKSPACES := $(value WORKSPACES)
 export OSMEDEUS WORKSPACES DEMO HOST PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-lint run test chaos lint format sure bench screenshots clean
+.PHONY: help setup setup-tests setup-lint run test chaos fuzz lint format sure bench screenshots clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -47,6 +47,9 @@ format: setup-lint ## put the code into its form
 	$(IN_VENV) -m ruff format .
 
 sure: lint test ## lint, then test
+
+fuzz: setup-tests ## send 100,000 requests to the API, by its document
+	@exec $(IN_VENV) -m tests.fuzz
 
 bench: setup-tests ## measure the speed that is promised
 	@exec $(IN_VENV) -m benchmarks

@@ -197,7 +197,7 @@ class Fuzzer:
         return operation.Case(path_parameters=asked["path"], query=asked["query"], **body)
 
     def keep_values(self, case: Case, response: Response) -> None:
-        """Keep the values of a good case, and the one bad value of a refused one."""
+        """Keep the values of a case: all of a good one, and the bad value that was refused."""
         pool, meta = self.pools[case.operation.label], case.meta
         assert meta is not None
         if meta.generation.mode is POSITIVE:

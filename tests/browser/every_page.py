@@ -54,6 +54,7 @@ PAGES: Final[dict[str, dict[str, str]]] = {
         "audit-filtered": "/audit-events?action=imported&created_after=2026-01-01",
         "audit-no-match": "/audit-events?actor=nobody-at-all",
     },
+    "pages.show_api_docs": {"api-docs": "/api-docs"},
 }
 NO_PAGES: Final[dict[str, str]] = {
     "static": "files",

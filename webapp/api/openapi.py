@@ -31,8 +31,8 @@ SECURITY = {
 _PLACE = re.compile(r"<([^:>]+):([^>]+)>")
 # By the converter of a place in an address.
 PLACES: dict[str, Json] = {
-    "int": {"type": "integer", "minimum": 0},
-    "string": {"type": "string", "minLength": 1, "pattern": "^[^/]+$"},
+    "int": {"title": "whole number", "type": "integer", "minimum": 0},
+    "string": {"title": "text", "type": "string", "minLength": 1, "pattern": "^[^/]+$"},
 }
 HEADERS = {
     401: {

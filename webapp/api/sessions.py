@@ -19,7 +19,7 @@ from .resources import Answer, closed_object
 from .wording import ERRORS
 
 TOKEN = Answer(
-    "The token, good for one day.",
+    "An object whose `token` is good for one day.",
     closed_object({"token": {"type": "string", "description": "Not shown again."}}),
 )
 ENDED = Answer(
@@ -28,9 +28,9 @@ ENDED = Answer(
 CREDENTIALS = {
     "type": "object",
     "properties": {
-        "username": {"type": "string"},
-        "password": {"type": "string"},
-        "scope": {"enum": list(Scope), "default": Scope.READ},
+        "username": {"type": "string", "description": "The name of a user."},
+        "password": {"type": "string", "description": "That user's password."},
+        "scope": {"enum": list(Scope), "default": Scope.READ, "description": "What it may do."},
     },
     "required": ["username", "password"],
     "examples": [{"username": "eve", "password": "correct horse battery staple"}],

@@ -10,12 +10,7 @@ from typing import Any, NamedTuple
 
 from werkzeug.datastructures import MultiDict
 
-from .reader import (
-    DEFAULT_LIMIT,
-    MAX_CHARACTERS,
-    MAX_VALUES,
-    ArgsReader,
-)
+from .reader import DEFAULT_LIMIT, MAX_CHARACTERS, MAX_VALUES, ArgsReader
 from .values import DURATION_PATTERN, MAX_INTEGER, NOT, TIME_PATTERN
 
 Schema = dict[str, Any]
@@ -123,6 +118,7 @@ def record(reading: Reading) -> list[Parameter]:
 
 def values_schema(parameter: Parameter) -> Schema:
     """Return the JSON schema of a parameter, with how often it may be given."""
+    schema = {"title": parameter.kind, **parameter.schema}
     if not parameter.is_repeatable:
-        return parameter.schema
-    return {"type": "array", "items": parameter.schema, "maxItems": MAX_VALUES}
+        return schema
+    return {"type": "array", "items": schema, "maxItems": MAX_VALUES}

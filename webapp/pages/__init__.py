@@ -6,6 +6,7 @@ bp = Blueprint("pages", __name__)
 
 from . import (  # noqa: E402
     account,  # noqa: F401
+    api_docs,  # noqa: F401
     audit_events,  # noqa: F401
     failure_groups,  # noqa: F401
     overview,  # noqa: F401
