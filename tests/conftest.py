@@ -19,6 +19,7 @@ from webapp.extensions import db
 from webapp.models import Role, Scope, User
 from webapp.passwords import hash_password
 
+from .fresh import TEMPLATE, make_fresh
 from .postgres import throwaway_cluster
 
 SECRET_KEY = "only-for-tests-" + "x" * 32
@@ -61,9 +62,9 @@ def postgresql_server() -> Iterator[str]:
     with throwaway_cluster() as parameters:
         admin = create_engine(f"postgresql+psycopg:///postgres?{parameters}")
         with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text("CREATE DATABASE template_stepboard"))
+            connection.execute(text(f"CREATE DATABASE {TEMPLATE}"))
         admin.dispose()
-        migrate_database(f"postgresql+psycopg:///template_stepboard?{parameters}")
+        migrate_database(f"postgresql+psycopg:///{TEMPLATE}?{parameters}")
         yield parameters
 
 
@@ -74,13 +75,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         path = tmp_path / "stepboard.sqlite"
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
         return f"sqlite:///{path}"
-    parameters = request.getfixturevalue("postgresql_server")
-    admin = create_engine(f"postgresql+psycopg:///postgres?{parameters}")
-    with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("DROP DATABASE IF EXISTS test_stepboard WITH (FORCE)"))
-        connection.execute(text("CREATE DATABASE test_stepboard TEMPLATE template_stepboard"))
-    admin.dispose()
-    return f"postgresql+psycopg:///test_stepboard?{parameters}"
+    return make_fresh(request.getfixturevalue("postgresql_server"), PASSWORD_HASH)
 
 
 @pytest.fixture

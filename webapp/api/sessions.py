@@ -30,7 +30,12 @@ CREDENTIALS = {
     "properties": {
         "username": {"type": "string", "description": "The name of a user."},
         "password": {"type": "string", "description": "That user's password."},
-        "scope": {"enum": list(Scope), "default": Scope.READ, "description": "What it may do."},
+        "scope": {
+            "type": "string",
+            "enum": list(Scope),
+            "default": Scope.READ,
+            "description": "What it may do.",
+        },
     },
     "required": ["username", "password"],
     "examples": [{"username": "eve", "password": "correct horse battery staple"}],
