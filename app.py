@@ -147,6 +147,8 @@ def serve(app: Flask, arguments: argparse.Namespace) -> None:
     from granian.http import HTTP1Settings
     from granian.log import LogLevels
 
+    # Read by each worker's C library: many threads would keep a heap of their own each.
+    os.environ.setdefault("MALLOC_ARENA_MAX", "2")
     server = Granian(
         "webapp.bootstrap:make_worker_app",
         address=arguments.host,

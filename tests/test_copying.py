@@ -11,6 +11,7 @@ from click.testing import Result
 from flask import Flask
 from sqlalchemy import create_engine, inspect, select, text
 
+from webapp.database import needed_revision
 from webapp.extensions import db
 from webapp.ingest.copying import copy_database
 from webapp.ingest.osmedeus.importer import import_base
@@ -129,7 +130,8 @@ def test_what_another_version_made_is_not_copied(
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '0002'"))
     engine.dispose()
-    assert "FROM is at revision 0002, this version needs 0003" in copy(runner, old, target).stderr
+    said = f"FROM is at revision 0002, this version needs {needed_revision()}"
+    assert said in copy(runner, old, target).stderr
     assert "TO holds other tables" in copy(runner, sqlite_template, old).stderr
 
 

@@ -165,8 +165,8 @@ def test_an_error_under_the_prefix_names_the_whole_address(prefixed: FlaskClient
 
 def test_the_session_is_for_the_prefix_alone(prefixed: FlaskClient) -> None:
     log_in(prefixed, f"{PREFIX}/login")
-    assert prefixed.get_cookie("session", path=PREFIX) is not None
-    assert prefixed.get_cookie("session", path="/") is None
+    assert prefixed.get_cookie("stepboard", path=PREFIX) is not None
+    assert prefixed.get_cookie("stepboard", path="/") is None
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_behind_a_proxy_every_address_is_one_of_the_proxy(sample_url: str) -> No
     assert log_in(browser, f"{start}login?next={TOOLS}/steps").location == f"{TOOLS}/steps"
     answers = crawl(browser, start)
     assert f"{SITE}{TOOLS}/osm/api/step-results" in answers[f"{start}steps"].text
-    assert browser.get_cookie("session", domain="steps.example", path=TOOLS) is not None
+    assert browser.get_cookie("__Secure-stepboard", domain="steps.example", path=TOOLS) is not None
 
 
 def test_no_proxy_is_believed_that_is_not_told_of(sample_url: str) -> None:

@@ -58,6 +58,7 @@ PAGES: Final[dict[str, dict[str, str]]] = {
 }
 NO_PAGES: Final[dict[str, str]] = {
     "static": "files",
+    "metrics.show_metrics": "plain text",
     "pages.login": "seen by who is not signed in: SIGNED_OUT",
     "pages.show_run_of_uuid": "leads to show_run",
     "pages.show_run_live": "a part of show_run",

@@ -103,4 +103,5 @@ def test_nothing_moves_while_a_page_comes(
         page.reload()
     page.wait_for_load_state("networkidle")
     page.evaluate(TWO_FRAMES)
-    assert page.evaluate("window.moved || 0") == 0
+    # Chromium rounds: what is less than this is no pixel.
+    assert page.evaluate("window.moved || 0") < 0.0001

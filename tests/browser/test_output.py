@@ -212,7 +212,7 @@ def test_a_running_step_moves_by_itself_and_nothing_under_the_reader(
     page = scripted_page
     first = "".join(f"line {n}\n" for n in range(1, 201))
     log_in(page, server, PASSWORD, f"/steps/{RUNNING}")
-    expect(page.locator("#step-live")).to_contain_text("running for 2 min")
+    expect(page.locator("#step-live")).to_contain_text(re.compile("running for [2-9] min"))
 
     # At the end: what comes is followed.
     page.locator("#L200").scroll_into_view_if_needed()

@@ -26,6 +26,9 @@ def test_the_load_of_a_day_leaves_memory_as_it_was(full_app: Flask, is_long: boo
     with served(full_app) as server:
         expected = server.expected()
         most = find_most_per_second(server.url, expected, server.headers)
+        # Each of the server's threads is there, and has its memory.
+        with Load(server.url, expected, server.headers, CONNECTIONS) as first:
+            first.run_until(lambda answers: answers.n >= 3 * CONNECTIONS, 120)
         before = server.memory_mb()
         enough, seconds = (10_000, 60.0) if is_long else (300, 0.0)
         began = time.monotonic()
