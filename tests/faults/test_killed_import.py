@@ -36,7 +36,7 @@ from webapp.models import (
 
 # Half of the moments are of the real base, half of one of so many rows.
 ROWS = 22_000
-SHORT, LONG = {"real": 2, "large": 1}, 100
+SHORT, LONG = {"real": 2, "large": 1}, 50
 
 
 @pytest.fixture(scope="module")
