@@ -64,7 +64,7 @@ def databases() -> Iterator[list[str]]:
         ]
         for url in urls:
             migrate_database(url)
-            fill(make_app(url))
+            fill(make_app(url, log_level="warning"))
         yield urls
 
 
@@ -87,7 +87,7 @@ def run_blocks(urls: list[str], n_requests: int) -> Iterator[Result]:
 def start(url: str) -> None:
     """Make this process's application."""
     global _fuzzer
-    _fuzzer = Fuzzer(make_app(url))
+    _fuzzer = Fuzzer(make_app(url, log_level="warning"))
 
 
 def run_block(number: int, n_requests: int) -> Result:

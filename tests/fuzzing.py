@@ -48,7 +48,7 @@ ACCEPTED = [200, 202, 401, 403, 404, 409, TOO_LONG, 429]
 CONFIG = {
     "generation": {"with-security-parameters": False},
     "checks": {
-        "negative_data_rejection": {"expected-statuses": [*REFUSED, 401, 405, TOO_LONG]},
+        "negative_data_rejection": {"expected-statuses": [*REFUSED, 401, 405, TOO_LONG, 429]},
         "positive_data_acceptance": {"expected-statuses": ACCEPTED},
     },
 }
