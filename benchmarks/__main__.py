@@ -119,7 +119,9 @@ def _remove(path: Path) -> None:
 
 def make_app(url: str) -> Flask:
     """Return an application over a database."""
-    return create_app(Settings(secret_key=secrets.token_hex(32), database_url=url))
+    return create_app(
+        Settings(secret_key=secrets.token_hex(32), database_url=url, log_level="warning")
+    )
 
 
 def measure_pages(app: Flask, rows: int) -> Iterator[Measure]:

