@@ -72,7 +72,7 @@ def _list(is_good: Callable[[str], bool], example: str) -> Read:
 
 
 def _is_origin(text: str) -> bool:
-    return re.fullmatch(r"https?://[A-Za-z0-9.\-\[\]:]+", text) is not None
+    return re.fullmatch(r"https?://[A-Za-z0-9.\-:]+", text) is not None
 
 
 def _is_network(text: str) -> bool:

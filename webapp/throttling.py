@@ -93,7 +93,13 @@ limiter = Limiter(get_remote_address, storage_uri="database://", strategy="fixed
 
 def _asking_address() -> str:
     """Return the address that asks; of IPv6 the network, which one customer has whole."""
-    address = ip_address(get_remote_address())
+    given = get_remote_address()
+    try:
+        address = ip_address(given)
+    except ValueError:  # What a proxy forwards can be anything.
+        return given
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        return str(address.ipv4_mapped)
     if isinstance(address, IPv6Address):
         return str(ip_network((address, IPV6_PREFIX), strict=False))
     return str(address)
