@@ -37,11 +37,11 @@ def main() -> None:
     with databases() as urls:
         for block_counts, block_failures in run_blocks(urls, n_requests):
             counts += block_counts
+            for title in block_failures.keys() - failures.keys():
+                print(f"\n{title}\n{block_failures[title]}", flush=True)
             failures = {**block_failures, **failures}
             print(f"{counts.total():,} requests, {len(failures)} failures", flush=True)
     print_counts(counts)
-    for title, told in failures.items():
-        print(f"\n{title}\n{told}")
     sys.exit(1 if failures else 0)
 
 

@@ -1,10 +1,12 @@
 """Render pages and the fragments of them that htmx asks for; hold the template filters."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Flask, Response, make_response, render_template
 from flask_login import current_user
 from htmx_flask import request
+from markupsafe import Markup
 
 from . import formats, terminal
 from .auth import shown_path, signed_in
@@ -12,6 +14,7 @@ from .filters import PAGE_SIZES
 from .masking import MAX_SHOWN, MAX_VALUES
 from .models import StepType
 from .queries.running import count_running
+from .queries.workflows import EndedRun
 from .static_files import static_url
 
 FILTERS = (
@@ -51,6 +54,7 @@ def init_rendering(app: Flask) -> None:
         max_values=MAX_VALUES,
         run_path=run_path,
         signed_in=signed_in,
+        squares_of=squares_of,
         step_path=step_path,
         page_sizes=PAGE_SIZES,
         step_types=[kind.value for kind in StepType],
@@ -82,6 +86,17 @@ def render_page(page: str, fragment: str, own_url: str | None = None, **context:
 def run_path(run_id: int) -> str:
     """Return the address of a run's page; for rows, where `url_for` would cost the most of all."""
     return f"{request.script_root}/runs/{run_id}"
+
+
+def squares_of(ended: Sequence[EndedRun]) -> Markup:
+    """Draw how runs ended: a square each, and each a link."""
+    return Markup(
+        "".join(
+            f'<a href="{run_path(run.id)}" tabindex="-1"><use href="#q-{run.status}" x="{n * 10}">'
+            f"<title>#{run.id} {formats.status_word(run.status)}</title></use></a>"
+            for n, run in enumerate(ended)
+        )
+    )
 
 
 def step_path(step_id: int) -> str:

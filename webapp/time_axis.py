@@ -100,13 +100,10 @@ def find_ticks(length_ms: float) -> Iterator[Tick]:
         yield Tick(round(n * step / length_ms * 100, 3), f"{n * step / unit_ms:g} {unit}")
 
 
-def find_gaps(spans: Iterable[Timed], axis: Axis) -> list[Gap]:
-    """Return the parts of the axis in which nothing ran, but for those too short to see.
-
-    What has begun and not ended runs to the end of the axis.
-    """
+def find_gaps(intervals: Iterable[Interval], axis: Axis) -> list[Gap]:
+    """Return the parts of the axis in which nothing ran, but for those too short to see."""
     gaps, reached = [], 0.0
-    for start, end in sorted(_find_intervals(spans, axis)):
+    for start, end in sorted(intervals):
         if start - reached >= LEAST_GAP * axis.length_ms:
             gaps.append(_gap(axis, reached, start))
         reached = max(reached, end)
@@ -115,14 +112,11 @@ def find_gaps(spans: Iterable[Timed], axis: Axis) -> list[Gap]:
     return gaps
 
 
-def count_at_once(spans: Iterable[Timed], axis: Axis) -> int:
+def count_at_once(intervals: Iterable[Interval]) -> int:
     """Return how many ran at the same time, at most."""
     # An end sorts before a start at the same moment.
     changes = [
-        change
-        for start, end in _find_intervals(spans, axis)
-        for change in ((start, 1), (end, -1))
-        if end > start
+        change for start, end in intervals for change in ((start, 1), (end, -1)) if end > start
     ]
     return max(accumulate(change for _, change in sorted(changes)), default=0)
 
@@ -133,10 +127,6 @@ def find_interval(span: Timed, axis: Axis) -> Interval | None:
         return None
     end = axis.length_ms if span.completed_at is None else axis.ms(span.completed_at)
     return axis.ms(span.started_at), end
-
-
-def _find_intervals(spans: Iterable[Timed], axis: Axis) -> Iterator[Interval]:
-    return (found for span in spans if (found := find_interval(span, axis)))
 
 
 def _gap(axis: Axis, start_ms: float, end_ms: float) -> Gap:

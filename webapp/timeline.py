@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from markupsafe import Markup
 
@@ -79,8 +79,14 @@ class GroupSpan:
         return round((self.completed_at - self.started_at).total_seconds() * 1000)
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Placed(NamedTuple):
+    """A step or group, and when it ran on the axis; None when it never began."""
+
+    span: Span
+    time: Interval | None
+
+
+class Bar(NamedTuple):
     """One step or module in the plot; `x` and `width` in percent.
 
     `facts` say its status, length and start; they stand at its right where there is room.
@@ -118,8 +124,7 @@ class Bar:
         return Markup(f'class="left" x="{self.x}%" dx="-8"')
 
 
-@dataclass(frozen=True, slots=True)
-class Lane:
+class Lane(NamedTuple):
     """The time in which a step and its neighbours ran at once, in percent; `n` of them did."""
 
     x: float
@@ -132,8 +137,7 @@ class Lane:
         return Markup(f'x="{self.x}%" width="{self.width}%"')
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One line: its label, its bar if it has one, and the step or group behind it.
 
     Without a step or group it is the head of a module's band.
@@ -168,25 +172,27 @@ def lay_out(
     axis = find_axis(spans, started_at, until)
     if axis is None:
         return None
+    placed = [Placed(span, find_interval(span, axis)) for span in spans]
     rows: list[Row] = []
     # A step that never began is marked where the one before it ended.
     reached = axis.start
-    for module, members in _by_module(spans):
+    for module, members in _by_module(placed):
         if module:
             rows.append(_module_row(module, members, axis))
-        for span, lane in zip(members, _find_lanes(members, axis), strict=True):
-            rows.append(_row(span, axis, reached, lane))
-            reached = span.completed_at or reached
-    gaps = find_gaps(spans, axis)
-    most = count_at_once(spans, axis) if any(row.lane for row in rows) else 1
+        for one, lane in zip(members, _find_lanes(members, axis), strict=True):
+            rows.append(_row(one, axis, reached, lane))
+            reached = one.span.completed_at or reached
+    intervals = [one.time for one in placed if one.time]
+    gaps = find_gaps(intervals, axis)
+    most = count_at_once(intervals) if any(row.lane for row in rows) else 1
     summary = f"over {duration(axis.length_ms)}: {_tell(spans, gaps, most)}"
     return Timeline(rows, list(find_ticks(axis.length_ms)), gaps, summary)
 
 
-def _by_module(spans: Iterable[Span]) -> Iterator[tuple[str, list[Span]]]:
+def _by_module(placed: Iterable[Placed]) -> Iterator[tuple[str, list[Placed]]]:
     """Yield the steps of each module together, at the place of its first; the others in place."""
-    parts = [(name, list(part)) for name, part in groupby(spans, lambda span: span.module_name)]
-    whole: dict[str, list[Span]] = {}
+    parts = [(name, list(part)) for name, part in groupby(placed, lambda one: one.span.module_name)]
+    whole: dict[str, list[Placed]] = {}
     for name, part in parts:
         whole.setdefault(name, []).extend(part)
     for name, part in parts:
@@ -196,11 +202,11 @@ def _by_module(spans: Iterable[Span]) -> Iterator[tuple[str, list[Span]]]:
             yield name, members
 
 
-def _find_lanes(spans: list[Span], axis: Axis) -> list[Lane | None]:
+def _find_lanes(placed: list[Placed], axis: Axis) -> list[Lane | None]:
     """Return for each step the time in which it ran at once with those beside it, if it did."""
     lanes: list[Lane | None] = []
     cluster: list[Interval] = []
-    for time in (find_interval(span, axis) for span in spans):
+    for _, time in placed:
         if time is None or not any(_are_at_once(time, other) for other in cluster):
             lanes += _lanes_of(cluster, axis)
             cluster = []
@@ -225,23 +231,25 @@ def _lanes_of(cluster: list[Interval], axis: Axis) -> list[Lane | None]:
     return [Lane(x, width, len(cluster))] * len(cluster)
 
 
-def _row(span: Span, axis: Axis, reached: datetime, lane: Lane | None) -> Row:
+def _row(placed: Placed, axis: Axis, reached: datetime, lane: Lane | None) -> Row:
+    span = placed.span
     has_ended = span.completed_at is not None
     length = duration(span.duration_ms) if span.started_at and has_ended else ""
-    bar = _bar(span, axis, reached, length)
+    bar = _bar(placed, axis, reached, length)
     if isinstance(span, GroupSpan) and span.failed:
         length = f"{span.failed:,} failed, {length}" if length else f"{span.failed:,} failed"
     return Row(span.step_name, bar, length, span, bool(span.module_name), lane)
 
 
-def _bar(span: Span, axis: Axis, reached: datetime, length: str) -> Bar | None:
-    if span.started_at is None or span.status == "skipped":
+def _bar(placed: Placed, axis: Axis, reached: datetime, length: str) -> Bar | None:
+    span, time = placed
+    if time is None or span.status == "skipped":
         if span.status == "pending":
             return None
         x = min(axis.x(span.completed_at or reached), 100 - MIN_WIDTH)
         return Bar(span.status, x, MIN_WIDTH, span.status)
-    x, width = _place(axis, span.started_at, span.completed_at)
-    after = duration(max(axis.ms(span.started_at), 0))
+    x, width = _place(axis, time)
+    after = duration(max(time[0], 0))
     status, failed_width = span.status, 0.0
     if isinstance(span, GroupSpan) and 0 < span.failed < span.n:
         status = f"{span.failed:,} of {span.n:,} failed"
@@ -250,23 +258,22 @@ def _bar(span: Span, axis: Axis, reached: datetime, length: str) -> Bar | None:
     return Bar(span.status, x, width, said, span.completed_at is None, failed_width)
 
 
-def _place(axis: Axis, start: datetime, end: datetime | None) -> tuple[float, float]:
-    x = axis.x(start)
-    width = max((100 if end is None else axis.x(end)) - x, MIN_WIDTH)
+def _place(axis: Axis, time: Interval) -> tuple[float, float]:
+    x = axis.place(time[0])
+    width = max(axis.place(time[1]) - x, MIN_WIDTH)
     # At the very end the bar moves left rather than out of the plot.
     return round(min(x, 100 - width), 2), round(width, 2)
 
 
-def _module_row(name: str, members: list[Span], axis: Axis) -> Row:
-    begun = [span for span in members if span.started_at]
-    if not begun:
+def _module_row(name: str, members: list[Placed], axis: Axis) -> Row:
+    times = [one.time for one in members if one.time]
+    if not times:
         return Row(name, None, "", is_in_module=True)
-    start = min(span.started_at for span in begun if span.started_at)
-    ends = [span.completed_at for span in begun]
-    end = None if None in ends else max(end for end in ends if end)
-    x, width = _place(axis, start, end)
-    length = duration(axis.ms(end) - axis.ms(start)) if end else ""
-    bar = Bar("module", x, width, f"module, {length or 'running'}", end is None)
+    start, end = min(start for start, _ in times), max(end for _, end in times)
+    is_open = any(one.time and one.span.completed_at is None for one in members)
+    x, width = _place(axis, (start, end))
+    length = "" if is_open else duration(end - start)
+    bar = Bar("module", x, width, f"module, {length or 'running'}", is_open)
     return Row(name, bar, length, is_in_module=True)
 
 

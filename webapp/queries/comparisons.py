@@ -1,9 +1,10 @@
 """Find the other runs of a workflow, and what two runs have to be compared by."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, and_, case, func, select
+from sqlalchemy import BigInteger, Integer, Row, Select, Text, and_, bindparam, case, func, select
 
 from ..columns import UtcDateTime
 from ..extensions import db
@@ -44,22 +45,34 @@ class StepSum(NamedTuple):
 
 def find_runs_of_workflow(workflow_name: str, limit: int) -> Sequence[Row[Any]]:
     """Return the latest runs of a workflow, newest first."""
-    statement = (
-        select(*RUN_COLUMNS)
-        .where(Run.workflow_name == workflow_name)
-        .order_by(Run.id.desc())
-        .limit(limit)
-    )
-    return db.session.execute(statement).all()
+    values = {"workflow_name": workflow_name, "limit": limit}
+    return db.session.execute(_runs_of_workflow(), values).all()
 
 
 def find_neighbours(run: Run) -> Neighbours:
     """Find the runs of the same workflow before and after this one."""
-    same = select(Run.id).where(Run.workflow_name == run.workflow_name).limit(1)
-    before = same.where(Run.id < run.id).order_by(Run.id.desc())
-    after = same.where(Run.id > run.id).order_by(Run.id)
-    statement = select(before.scalar_subquery(), after.scalar_subquery())
-    return Neighbours(*db.session.execute(statement).one())
+    values = {"workflow_name": run.workflow_name, "run_id": run.id}
+    return Neighbours(*db.session.execute(_neighbours(), values).one())
+
+
+# To build such statements takes longer than to run them.
+@cache
+def _runs_of_workflow() -> Select[Any]:
+    return (
+        select(*RUN_COLUMNS)
+        .where(Run.workflow_name == bindparam("workflow_name", type_=Text))
+        .order_by(Run.id.desc())
+        .limit(bindparam("limit", type_=Integer))
+    )
+
+
+@cache
+def _neighbours() -> Select[tuple[int | None, int | None]]:
+    run_id = bindparam("run_id", type_=BigInteger)
+    same = select(Run.id).where(Run.workflow_name == bindparam("workflow_name", type_=Text))
+    before = same.where(Run.id < run_id).order_by(Run.id.desc()).limit(1)
+    after = same.where(Run.id > run_id).order_by(Run.id).limit(1)
+    return select(before.scalar_subquery(), after.scalar_subquery())
 
 
 def find_run_to_compare(run: Run) -> int | None:
@@ -76,12 +89,17 @@ def find_run_to_compare(run: Run) -> int | None:
 
 def find_compared_steps(run_id: int, limit: int) -> Sequence[Row[Any]]:
     """Return what a comparison needs of the steps of a run, in their places."""
+    return db.session.execute(_compared_steps(), {"run_id": run_id, "limit": limit}).all()
+
+
+@cache
+def _compared_steps() -> Select[Any]:
     has_run = and_(
         Step.started_at.is_not(None),
         Step.completed_at.is_not(None),
         unindexed(Step.status) != StepStatus.SKIPPED,
     )
-    statement = (
+    return (
         select(
             Step.id,
             Step.module_name,
@@ -91,11 +109,10 @@ def find_compared_steps(run_id: int, limit: int) -> Sequence[Row[Any]]:
             Step.started_at,
             Step.completed_at,
         )
-        .where(Step.run_id == run_id)
+        .where(Step.run_id == bindparam("run_id", type_=BigInteger))
         .order_by(Step.position)
-        .limit(limit)
+        .limit(bindparam("limit", type_=Integer))
     )
-    return db.session.execute(statement).all()
 
 
 def find_step_sums(run_id: int, limit: int) -> list[StepSum]:
@@ -115,7 +132,7 @@ def find_step_sums(run_id: int, limit: int) -> list[StepSum]:
         .order_by(func.min(Step.position))
         .limit(limit)
     )
-    return [_step_sum(*row) for row in db.session.execute(statement)]
+    return [_step_sum(*row) for row in db.session.execute(statement).all()]
 
 
 def _step_sum(

@@ -56,7 +56,7 @@ def count_by_value(column: Column, filters: StepFilters | None = None) -> dict[s
         .having(func.sum(counts.n) > 0)
         .order_by(value)
     )
-    return {name: int(n) for name, n in db.session.execute(statement)}
+    return {name: int(n) for name, n in db.session.execute(statement).all()}
 
 
 def count_by_status_and_type(filters: StepFilters) -> dict[tuple[str, str], int]:
@@ -67,7 +67,7 @@ def count_by_status_and_type(filters: StepFilters) -> dict[tuple[str, str], int]
         .where(counts.block == TOTAL_BLOCK, *_conditions(counts, filters))
         .group_by(counts.status, counts.step_type)
     )
-    return {(status, kind): int(n) for status, kind, n in db.session.execute(statement)}
+    return {(status, kind): int(n) for status, kind, n in db.session.execute(statement).all()}
 
 
 def find_span(filters: StepFilters) -> Span | None:

@@ -40,7 +40,7 @@ def count_runs_by(
     if not pieces:
         return [{} for _ in periods]
     found: list[dict[str, int]] = [{} for _ in pieces]
-    for number, status, n in db.session.execute(_runs(len(pieces), clock), _times(pieces)):
+    for number, status, n in db.session.execute(_runs(len(pieces), clock), _times(pieces)).all():
         found[number][status] = n
     totals = [_totals(counts) for counts in found]
     return [_merged(_within(period, pieces, totals)) for period in periods]

@@ -105,7 +105,7 @@ def _count_cells_of_rows(filters: StepFilters, found: Lookups) -> Cells | None:
     statement = select(rows.c.status, rows.c.step_type, func.count()).group_by(
         rows.c.status, rows.c.step_type
     )
-    cells = {(status, kind): n for status, kind, n in db.session.execute(statement)}
+    cells = {(status, kind): n for status, kind, n in db.session.execute(statement).all()}
     return cells if sum(cells.values()) <= COUNTED else None
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, Select, func, or_, select
+from sqlalchemy import ColumnElement, Integer, Row, Select, bindparam, func, or_, select
 
 from ..columns import UtcDateTime
 from ..extensions import db
@@ -38,6 +39,9 @@ RUN_COLUMNS = (
     Run.target,
     Run.steps_failed,
 )
+# What a statement that is built once is given each time.
+AFTER, BEFORE = bindparam("after", type_=UtcDateTime), bindparam("before", type_=UtcDateTime)
+LIMIT = bindparam("limit", type_=Integer)
 
 
 class FailureGroup(NamedTuple):
@@ -64,14 +68,7 @@ def find_failed_steps(period: Period, limit: int) -> Sequence[Row[Any]]:
 
     Of one whose end is not known its last sign of life has to lie in the period.
     """
-    ended = select(Step.id).where(*_failed_in(period)).order_by(*_latest_end(Step)).limit(limit)
-    endless = (
-        select(Step.id)
-        .where(Step.id.in_(_endless(Step.id)), *_in(Step.updated_at, period))
-        .order_by(Step.updated_at.desc(), Step.id.desc())
-        .limit(limit)
-    )
-    found = _find_steps(either(ended, endless))
+    found = db.session.execute(_failed_steps(), {**_times(period), "limit": limit}).all()
     return sorted(found, key=last_sign_of, reverse=True)[:limit]
 
 
@@ -79,13 +76,13 @@ def find_steps_failed_alike(
     step: Step, period: Period, limit: int, offset: int
 ) -> Sequence[Row[Any]]:
     """Return one page of the steps of a period that failed as this one did."""
-    alike = _alike(step, period).order_by(*_latest_end(Step))
-    return _find_steps(alike.limit(limit).offset(offset))
+    alike = _alike(step).order_by(*_latest_end(Step)).limit(limit).offset(offset)
+    return db.session.execute(_steps(alike), _times(period)).all()
 
 
 def count_steps_failed_alike(step: Step, period: Period) -> Total:
     """Count the steps of a period that failed as this one did."""
-    return count_up_to(_alike(step, period), exact=False)
+    return count_up_to(_alike(step).params(_times(period)), exact=False)
 
 
 def find_runs_that_failed_alone(period: Period, limit: int) -> Sequence[Row[Any]]:
@@ -94,15 +91,7 @@ def find_runs_that_failed_alone(period: Period, limit: int) -> Sequence[Row[Any]
     A run whose failed steps have no end is found by the GROUPED newest of such steps. Of one whose
     own end is not known its last sign of life has to lie in the period.
     """
-    alone = or_(Run.steps_failed == 0, unindexed(Run.id).in_(_endless(Step.run_id)))
-    bad = (unindexed(Run.status).in_(ENDED_BADLY), alone)
-    ended = select(Run.id).where(*_in(Run.completed_at, period), *bad)
-    endless = select(Run.id).where(Run.completed_at.is_(None), *_in(Run.updated_at, period), *bad)
-    ids = either(
-        ended.order_by(*_latest_end(Run)).limit(limit),
-        endless.order_by(Run.updated_at.desc(), Run.id.desc()).limit(limit),
-    )
-    found = db.session.execute(select(*RUN_COLUMNS).where(Run.id.in_(ids))).all()
+    found = db.session.execute(_runs_failed_alone(), {**_times(period), "limit": limit}).all()
     return sorted(found, key=last_sign_of, reverse=True)[:limit]
 
 
@@ -118,15 +107,43 @@ def find_failure_groups(period: Period, total: Total, limit: int) -> FailureGrou
     """
     if total.n > GROUPED:
         period = Period(_find_start_of(period, GROUPED), period.before)
-    rows = db.session.execute(_groups_in(period).limit(limit)).all()
+    rows = db.session.execute(_groups(), {**_times(period), "limit": limit}).all()
     groups = [FailureGroup(*row[:5]) for row in rows]
     n_groups, n_steps = rows[0][5:] if rows else (0, 0)
     return FailureGroups(groups, n_groups, int(n_steps), period)
 
 
-def _groups_in(period: Period) -> Select[Any]:
+# To build such statements takes longer than to run them: each is built once.
+@cache
+def _failed_steps() -> Select[Any]:
+    ended = select(Step.id).where(*_failed()).order_by(*_latest_end(Step)).limit(LIMIT)
+    endless = (
+        select(Step.id)
+        .where(Step.id.in_(_endless(Step.id)), *_in_period(Step.updated_at))
+        .order_by(Step.updated_at.desc(), Step.id.desc())
+        .limit(LIMIT)
+    )
+    return _steps(either(ended, endless))
+
+
+@cache
+def _runs_failed_alone() -> Select[Any]:
+    alone = or_(Run.steps_failed == 0, unindexed(Run.id).in_(_endless(Step.run_id)))
+    # A list of values would be written out anew for each request.
+    bad = (or_(*(unindexed(Run.status) == status for status in ENDED_BADLY)), alone)
+    ended = select(Run.id).where(*_in_period(Run.completed_at), *bad)
+    endless = select(Run.id).where(Run.completed_at.is_(None), *_in_period(Run.updated_at), *bad)
+    ids = either(
+        ended.order_by(*_latest_end(Run)).limit(LIMIT),
+        endless.order_by(Run.updated_at.desc(), Run.id.desc()).limit(LIMIT),
+    )
+    return select(*RUN_COLUMNS).where(Run.id.in_(ids))
+
+
+@cache
+def _groups() -> Select[Any]:
     """Return the values of each group, then how many groups there are, and of how many steps."""
-    ids = select(Step.id).where(*_failed_in(period))
+    ids = select(Step.id).where(*_failed())
     last_id, n = func.max(Step.id), func.count()
     return (
         select(
@@ -142,15 +159,20 @@ def _groups_in(period: Period) -> Select[Any]:
         .group_by(Step.step_name, Step.preview)
         .having(n > 1)
         .order_by(n.desc(), last_id.desc())
+        .limit(LIMIT)
     )
 
 
-def _failed_in(period: Period) -> list[ColumnElement[bool]]:
-    return [*_in(Step.completed_at, period), Step.status == StepStatus.FAILED]
+def _failed() -> list[ColumnElement[bool]]:
+    return [*_in_period(Step.completed_at), Step.status == StepStatus.FAILED]
 
 
-def _in(column: Column, period: Period) -> list[ColumnElement[bool]]:
-    return [column >= period.after, column < period.before]
+def _in_period(column: Column) -> list[ColumnElement[bool]]:
+    return [column >= AFTER, column < BEFORE]
+
+
+def _times(period: Period) -> dict[str, Any]:
+    return {AFTER.key: period.after, BEFORE.key: period.before}
 
 
 def _endless(column: Column) -> Select[Any]:
@@ -164,27 +186,32 @@ def _latest_end(model: type[Step] | type[Run]) -> tuple[ColumnElement[Any], ...]
     return model.completed_at.desc().nulls_last(), model.id.desc()
 
 
-def _alike(step: Step, period: Period) -> Select[tuple[int]]:
+def _alike(step: Step) -> Select[tuple[int]]:
     return select(Step.id).where(
-        *_failed_in(period),
+        *_failed(),
         unindexed(Step.step_name) == step.step_name,
         Step.preview == step.preview,
     )
 
 
-def _find_steps(ids: Select[tuple[int]]) -> Sequence[Row[Any]]:
-    """Return what the lists of failures show of the steps with these ids, the latest end first."""
+def _steps(ids: Select[tuple[int]]) -> Select[Any]:
+    """Select what the lists of failures show of the steps with these ids, the latest end first."""
     statement = select(*COLUMNS).select_from(Step).join(Run, Run.id == Step.run_id)
-    return db.session.execute(statement.where(Step.id.in_(ids)).order_by(*_latest_end(Step))).all()
+    return statement.where(Step.id.in_(ids)).order_by(*_latest_end(Step))
 
 
 def _find_start_of(period: Period, n: int) -> datetime:
     """Return when the n-th latest failed step of a period ended, or where the period begins."""
-    statement = (
+    values = {**_times(period), "offset": n - 1}
+    return db.session.execute(_nth_failed(), values).scalar() or period.after
+
+
+@cache
+def _nth_failed() -> Select[tuple[datetime | None]]:
+    return (
         select(Step.completed_at)
-        .where(*_failed_in(period))
+        .where(*_failed())
         .order_by(Step.completed_at.desc().nulls_last())
-        .offset(n - 1)
+        .offset(bindparam("offset", type_=Integer))
         .limit(1)
     )
-    return db.session.execute(statement).scalar() or period.after

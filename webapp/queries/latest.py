@@ -28,7 +28,7 @@ def find_latest_of_each(
     for start in range(0, len(names), NAMES_AT_ONCE):
         some = names[start : start + NAMES_AT_ONCE]
         values = {f"name_{number}": name for number, name in enumerate(some)}
-        for number, *row in db.session.execute(_union(latest, len(some)), values):
+        for number, *row in db.session.execute(_union(latest, len(some)), values).all():
             yield some[number], *row
 
 

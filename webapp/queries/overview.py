@@ -33,8 +33,15 @@ class SlowStep(NamedTuple):
 
 def find_running_runs(limit: int) -> Sequence[Row[Any]]:
     """Return the runs that say they are running, newest first; the silent ones stand last."""
-    is_silent = case((Run.updated_at <= utc_now() - DAY, 1), else_=0)
-    statement = (
+    values = {"silent_since": utc_now() - DAY, "limit": limit}
+    return db.session.execute(_running_runs(), values).all()
+
+
+# To build such statements takes longer than to run them.
+@cache
+def _running_runs() -> Select[Any]:
+    is_silent = Run.updated_at <= bindparam("silent_since", type_=UtcDateTime)
+    return (
         select(
             Run.id,
             Run.status,
@@ -46,10 +53,9 @@ def find_running_runs(limit: int) -> Sequence[Row[Any]]:
             Run.updated_at,
         )
         .where(Run.status == RunStatus.RUNNING)
-        .order_by(is_silent, Run.id.desc())
-        .limit(limit)
+        .order_by(case((is_silent, 1), else_=0), Run.id.desc())
+        .limit(bindparam("limit", type_=Integer))
     )
-    return db.session.execute(statement).all()
 
 
 def find_steps_at_work(run_ids: Sequence[int]) -> dict[int, Row[Any]]:
@@ -69,7 +75,7 @@ def find_steps_at_work(run_ids: Sequence[int]) -> dict[int, Row[Any]]:
     statement = select(
         Step.id, Step.run_id, Step.step_name, Step.status, Step.position, Step.started_at
     ).where(Step.id.in_(wanted))
-    return {step.run_id: step for step in db.session.execute(statement)}
+    return {step.run_id: step for step in db.session.execute(statement).all()}
 
 
 def find_slow_steps(period: Period, limit: int) -> list[SlowStep]:
@@ -83,7 +89,7 @@ def find_slow_steps(period: Period, limit: int) -> list[SlowStep]:
     found: dict[tuple[str, str], Row[Any]] = {}
     # What the second finds is no longer than what the first did.
     for statement in (_longest_on_record, _longest_of_latest):
-        for step in db.session.execute(statement(), values):
+        for step in db.session.execute(statement(), values).all():
             found.setdefault((step.workflow_name, step.step_name), step)
         if len(found) >= limit:
             break
@@ -100,7 +106,6 @@ def find_usual_step_durations(step_names: Iterable[str]) -> dict[str, int]:
     return {name: round(median(found)) for name, found in durations.items()}
 
 
-# To build such statements takes longer than to run them.
 @cache
 def _longest_on_record() -> Select[Any]:
     longest = (

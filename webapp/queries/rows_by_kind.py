@@ -18,7 +18,7 @@ def count_steps_by_status() -> dict[str, int]:
 def count_runs_by_status() -> dict[str, int]:
     """Return how many runs stand at each status: a walk over an index of them."""
     statement = select(Run.status, func.count()).group_by(Run.status)
-    return {status: n for status, n in db.session.execute(statement)}
+    return {status: n for status, n in db.session.execute(statement).all()}
 
 
 def count_rows_by_kind() -> dict[str, int]:
@@ -26,4 +26,4 @@ def count_rows_by_kind() -> dict[str, int]:
     counted = [
         select(literal(kind), func.count()).select_from(model) for kind, model in SMALL.items()
     ]
-    return {kind: n for kind, n in db.session.execute(union_all(*counted))}
+    return {kind: n for kind, n in db.session.execute(union_all(*counted)).all()}

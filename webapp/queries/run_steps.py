@@ -5,9 +5,22 @@ Each goes along the index of (run, position), and reads no output.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Integer, Row, cast, func, null, select
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    Integer,
+    Row,
+    Select,
+    bindparam,
+    cast,
+    func,
+    null,
+    select,
+)
 
 from ..columns import UtcDateTime
 from ..extensions import db
@@ -71,7 +84,8 @@ class StepGroups(NamedTuple):
 
 def find_run_steps(run_id: int, shown: str, limit: int, offset: int = 0) -> Sequence[RunStep]:
     """Return the rows of a run's steps that have a status or are recovered; "" means all."""
-    return _find_rows(_ids(run_id, shown).limit(limit).offset(offset))
+    values = {"run_id": run_id, "limit": limit, "offset": offset}
+    return db.session.execute(_page(shown), values).all()
 
 
 def find_run_steps_after(run_id: int, position: int, shown: str, limit: int) -> Sequence[RunStep]:
@@ -105,7 +119,7 @@ def count_recovered_steps(run_id: int) -> dict[str, int]:
         .group_by(Step.recovered)
         .order_by(Step.recovered.desc())
     )
-    return {recovered: n for recovered, n in db.session.execute(statement)}
+    return {recovered: n for recovered, n in db.session.execute(statement).all()}
 
 
 def has_modules(run_id: int) -> bool:
@@ -152,7 +166,15 @@ def tell_status(n: int, counts: Mapping[StepStatus, int]) -> StepStatus:
     return next((status for status in telling if counts.get(status)), StepStatus.COMPLETED)
 
 
-def _ids(run_id: int, shown: str) -> Any:
+# To build it takes longer than to run it; there are as many as `shown` has values.
+@cache
+def _page(shown: str) -> Select[Any]:
+    ids = _ids(bindparam("run_id", type_=BigInteger), shown)
+    limit, offset = (bindparam(name, type_=Integer) for name in ("limit", "offset"))
+    return _rows(ids.limit(limit).offset(offset))
+
+
+def _ids(run_id: int | BindParameter[int], shown: str) -> Select[tuple[int]]:
     statement = select(Step.id).where(Step.run_id == run_id).order_by(Step.position, Step.id)
     return statement.where(*_conditions(shown))
 
@@ -164,10 +186,13 @@ def _conditions(shown: str) -> Iterable[ColumnElement[bool]]:
         yield unindexed(Step.status) == shown
 
 
-def _find_rows(ids: Any) -> Sequence[RunStep]:
+def _find_rows(ids: Select[tuple[int]]) -> Sequence[RunStep]:
+    return db.session.execute(_rows(ids)).all()
+
+
+def _rows(ids: Select[tuple[int]]) -> Select[Any]:
     # The ids are sorted by themselves, so that no row is carried through the sort.
-    statement = select(*ROW_COLUMNS).where(Step.id.in_(ids)).order_by(Step.position, Step.id)
-    return db.session.execute(statement).all()
+    return select(*ROW_COLUMNS).where(Step.id.in_(ids)).order_by(Step.position, Step.id)
 
 
 def _count(column: Column, value: str) -> ColumnElement[int]:

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, select
+from sqlalchemy import BigInteger, ColumnElement, Row, Select, Text, bindparam, func, select
 from sqlalchemy.orm import defer, joinedload
 from werkzeug.exceptions import NotFound
 
@@ -60,18 +61,25 @@ def get_run(key: str) -> Run:
     """
     is_number = re.fullmatch("[0-9]{1,19}", key) and int(key) <= MAX_INTEGER
     # PostgreSQL takes no NUL in a text; no run has one.
-    condition = Run.id == int(key) if is_number else Run.run_uuid == key.replace("\0", "␀")
-    statement = (
-        select(Run)
-        .where(condition)
-        .options(joinedload(Run.source))
-        .order_by(Run.id.desc())
-        .limit(1)
-    )
-    run = db.session.execute(statement).scalar_one_or_none()
+    statement, value = (_run(), int(key)) if is_number else (_run_of_uuid(), key.replace("\0", "␀"))
+    run = db.session.execute(statement, {"key": value}).scalar_one_or_none()
     if run is None:
         raise NotFound(f"There is no run {key[:60]}.")
     return run
+
+
+# To build such statements takes longer than to run them.
+@cache
+def _run() -> Select[tuple[Run]]:
+    is_it = Run.id == bindparam("key", type_=BigInteger)
+    return select(Run).where(is_it).options(joinedload(Run.source))
+
+
+@cache
+def _run_of_uuid() -> Select[tuple[Run]]:
+    is_it = Run.run_uuid == bindparam("key", type_=Text)
+    latest = select(Run.id).where(is_it).order_by(Run.id.desc()).limit(1)
+    return select(Run).where(Run.id == latest.scalar_subquery()).options(joinedload(Run.source))
 
 
 def find_steps_of_run(
@@ -100,14 +108,20 @@ def find_artifacts_of_run(
     run_id: int, limit: int | None = None, offset: int = 0
 ) -> Sequence[Artifact]:
     """Return a run's artifacts in the order of import."""
-    statement = (
+    most = MAX_INTEGER if limit is None else limit
+    values = {"run_id": run_id, "limit": most, "offset": offset}
+    return db.session.execute(_artifacts(), values).scalars().all()
+
+
+@cache
+def _artifacts() -> Select[tuple[Artifact]]:
+    return (
         select(Artifact)
-        .where(Artifact.run_id == run_id)
+        .where(Artifact.run_id == bindparam("run_id", type_=BigInteger))
         .order_by(Artifact.id)
-        .limit(limit)
-        .offset(offset)
+        .limit(bindparam("limit", type_=BigInteger))
+        .offset(bindparam("offset", type_=BigInteger))
     )
-    return db.session.execute(statement).scalars().all()
 
 
 def count_artifacts_of_run(run_id: int) -> int:

@@ -42,4 +42,4 @@ def count_holdings(source_id: int | None = None) -> dict[int, Holdings]:
     statement = select(Run.source_id, func.count(), func.sum(steps)).group_by(Run.source_id)
     if source_id is not None:
         statement = statement.where(Run.source_id == source_id)
-    return {key: Holdings(runs, int(n)) for key, runs, n in db.session.execute(statement)}
+    return {key: Holdings(runs, int(n)) for key, runs, n in db.session.execute(statement).all()}

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
     Select,
+    Text,
+    bindparam,
     case,
     delete,
     false,
@@ -114,7 +117,14 @@ def get_token(token_id: int, user_id: int | None) -> Token:
 
 def find_token_of_hash(token_hash: str) -> Token | None:
     """Return the token that has this hash, expired or not, with its user, if there is one."""
-    return db.session.scalar(_tokens_with_users().where(Token.token_hash == token_hash))
+    return db.session.scalar(_token_of_hash(), {"token_hash": token_hash})
+
+
+# Each request of a script asks for it, and to build it takes longer than to run it.
+@cache
+def _token_of_hash() -> Select[tuple[Token]]:
+    is_it = Token.token_hash == bindparam("token_hash", type_=Text)
+    return _tokens_with_users().where(is_it)
 
 
 def has_living_token(user_id: int, name: str) -> bool:
