@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 from markupsafe import Markup
 
 from .formats import duration, plural, truncate_middle
+from .lanes import Lane, find_lanes
 from .terminal import visible_text
 from .time_axis import (
     Axis,
@@ -31,8 +32,6 @@ MAX_ROWS = 200
 MIN_WIDTH = 0.6
 # A bar that ends before this leaves room for its facts at its right.
 ROOM_AT_RIGHT = 62
-# Two steps that share less of the shorter one's time ran after each other: logs round their times.
-LEAST_SHARE = 0.1
 # Of those that failed so many are named, each with so many characters.
 MAX_NAMED, NAME_LENGTH = 5, 40
 
@@ -124,19 +123,6 @@ class Bar(NamedTuple):
         return Markup(f'class="left" x="{self.x}%" dx="-8"')
 
 
-class Lane(NamedTuple):
-    """The time in which a step and its neighbours ran at once, in percent; `n` of them did."""
-
-    x: float
-    width: float
-    n: int
-
-    @property
-    def place(self) -> Markup:
-        """Return its place as attributes; made of numbers alone."""
-        return Markup(f'x="{self.x}%" width="{self.width}%"')
-
-
 class Row(NamedTuple):
     """One line: its label, its bar if it has one, and the step or group behind it.
 
@@ -179,7 +165,7 @@ def lay_out(
     for module, members in _by_module(placed):
         if module:
             rows.append(_module_row(module, members, axis))
-        for one, lane in zip(members, _find_lanes(members, axis), strict=True):
+        for one, lane in zip(members, find_lanes([one.time for one in members], axis), strict=True):
             rows.append(_row(one, axis, reached, lane))
             reached = one.span.completed_at or reached
     intervals = [one.time for one in placed if one.time]
@@ -200,35 +186,6 @@ def _by_module(placed: Iterable[Placed]) -> Iterator[tuple[str, list[Placed]]]:
             yield name, part
         elif members := whole.pop(name, None):
             yield name, members
-
-
-def _find_lanes(placed: list[Placed], axis: Axis) -> list[Lane | None]:
-    """Return for each step the time in which it ran at once with those beside it, if it did."""
-    lanes: list[Lane | None] = []
-    cluster: list[Interval] = []
-    for _, time in placed:
-        if time is None or not any(_are_at_once(time, other) for other in cluster):
-            lanes += _lanes_of(cluster, axis)
-            cluster = []
-        if time is None:
-            lanes.append(None)
-        else:
-            cluster.append(time)
-    return lanes + _lanes_of(cluster, axis)
-
-
-def _are_at_once(one: Interval, other: Interval) -> bool:
-    shared = min(one[1], other[1]) - max(one[0], other[0])
-    shorter = min(one[1] - one[0], other[1] - other[0])
-    return shared > 0 and shared >= LEAST_SHARE * shorter
-
-
-def _lanes_of(cluster: list[Interval], axis: Axis) -> list[Lane | None]:
-    if len(cluster) < 2:
-        return [None] * len(cluster)
-    x = axis.place(min(start for start, _ in cluster))
-    width = round(axis.place(max(end for _, end in cluster)) - x, 2)
-    return [Lane(x, width, len(cluster))] * len(cluster)
 
 
 def _row(placed: Placed, axis: Axis, reached: datetime, lane: Lane | None) -> Row:
