@@ -101,8 +101,8 @@ def test_nothing_moves_while_a_page_comes(
     else:
         log_in(page, server, PASSWORD, path)
         page.reload()
-    # A machine at its limit paints before all of a page is there; what moves by itself does always.
-    assert min(measure_shift(page) for _ in range(3)) < 0.005
+    # A machine at its limit may paint half a row; what moves by itself does so each time.
+    assert min(measure_shift(page) for _ in range(3)) == 0
 
 
 def measure_shift(page: Page) -> float:
