@@ -6,11 +6,12 @@ import re
 from datetime import timedelta
 
 import pytest
-from flask import Flask
+from flask import Flask, url_for
 from flask.testing import FlaskClient
 
 from webapp.columns import utc_now
 from webapp.models import Recovered, RunStatus, StepStatus
+from webapp.rendering import list_url
 
 from .data import make_run, make_step, write
 from .statements import collected_statements
@@ -361,3 +362,12 @@ def test_static_files_are_named_by_their_content_and_kept(signed_in: FlaskClient
         assert response.cache_control.max_age == 365 * 24 * 3600
         assert "Set-Cookie" not in response.headers
         response.close()
+
+
+@pytest.mark.parametrize("prefix", ["", "/steps-of/this"])
+def test_the_address_of_a_list_is_the_one_that_url_for_gives(app: Flask, prefix: str) -> None:
+    odd = "a b&c=d?é/!$'()*,:;@#%+\"<>"
+    args = {"status": ["failed", "!x"], "step_name": odd, "offset": 20, "started": "24h"}
+    with app.test_request_context("/", environ_overrides={"SCRIPT_NAME": prefix}):
+        assert list_url("pages.list_steps", **args) == url_for("pages.list_steps", **args)
+        assert list_url("pages.list_runs") == url_for("pages.list_runs") == f"{prefix}/runs"

@@ -17,7 +17,7 @@ from .reader import (
 from .recorder import ArgsRecorder, Parameter, Reading, record, values_schema
 from .runs import RunFilters
 from .steps import STATUS_ALIASES, StepFilters
-from .values import MAX_INTEGER, NOT, is_chosen, part_negated, time_text
+from .values import MAX_INTEGER, NOT, chosen_of, part_negated, time_text
 
 __all__ = [
     "DEFAULT_LIMIT",
@@ -41,7 +41,7 @@ __all__ = [
     "RunFilters",
     "StepFilters",
     "TimedFilters",
-    "is_chosen",
+    "chosen_of",
     "part_negated",
     "record",
     "time_text",

@@ -1,7 +1,9 @@
 """Define what the filters of all lists share: order, page, and the way back to a query string."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, Self
 
 from werkzeug.datastructures import MultiDict
@@ -49,12 +51,7 @@ class ListFilters:
     @classmethod
     def names(cls) -> tuple[str, ...]:
         """Return the parameter names, in the order of the query string."""
-        names = [one.name for one in fields(cls) if one.compare]
-        return (
-            *(name for name in names if name not in RANGES and name not in PAGING),
-            *(name for name in RANGES if name in names),
-            *PAGING,
-        )
+        return _names(cls)  # type: ignore[arg-type] # mypy: a class of ours is not Hashable
 
     def to_args(self, **changes: Any) -> dict[str, Any]:
         """Return the query string without defaults, for `url_for`.
@@ -63,13 +60,12 @@ class ListFilters:
         """
         if changes and "offset" not in changes:
             changes["offset"] = 0
-        changed = replace(self, **changes)
-        defaults = replace(type(self)(), sort=self.default_sort)
-        pairs = ((name, getattr(changed, name)) for name in self.names())
+        defaults = {**_defaults(type(self)), "sort": self.default_sort}  # type: ignore[arg-type]
+        values = {name: getattr(self, name) for name in defaults} | changes
         return {
             name: list(value) if isinstance(value, tuple) else _text(value)
-            for name, value in pairs
-            if value != getattr(defaults, name)
+            for name, value in values.items()
+            if value != defaults[name]
         }
 
     def to_api_args(self) -> dict[str, Any]:
@@ -164,6 +160,23 @@ class TimedFilters(ListFilters):
     def _later(self, after: datetime | None, preset: str) -> datetime | None:
         begins = [after, _beginning(preset, self.asked_at)]
         return max((one for one in begins if one), default=None)
+
+
+# A list has some thirty links, each with most of its query string.
+@cache
+def _names(of: type[Any]) -> tuple[str, ...]:
+    names = [one.name for one in fields(of) if one.compare]
+    return (
+        *(name for name in names if name not in RANGES and name not in PAGING),
+        *(name for name in RANGES if name in names),
+        *PAGING,
+    )
+
+
+@cache
+def _defaults(of: type[Any]) -> Mapping[str, Any]:
+    blank = of()
+    return {name: getattr(blank, name) for name in of.names()}
 
 
 def _beginning(preset: str, now: datetime) -> datetime | None:

@@ -91,7 +91,7 @@ def part_negated(values: Iterable[str]) -> tuple[list[str], list[str]]:
     return wanted, unwanted
 
 
-def is_chosen(value: str, wanted: tuple[str, ...]) -> bool:
-    """Tell whether a filter lets a value through: any of the plain, none of the negated."""
+def chosen_of(values: Iterable[str], wanted: tuple[str, ...]) -> list[str]:
+    """Return those values that a filter lets through: any of the plain, none of the negated."""
     plain, negated = part_negated(wanted)
-    return (not plain or value in plain) and value not in negated
+    return [one for one in values if (not plain or one in plain) and one not in negated]

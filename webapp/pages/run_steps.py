@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any, NamedTuple, Self
 
 from flask import url_for
@@ -10,7 +9,7 @@ from markupsafe import Markup
 from werkzeug.datastructures import MultiDict
 
 from ..filters import ArgsReader, FilterError
-from ..formats import duration, is_at_work, lasting, plural
+from ..formats import clock, duration, is_at_work, lasting, plural
 from ..live import is_live, version_of
 from ..models import Run, StepStatus
 from ..queries.run_steps import RECOVERED, UNFINISHED, RunStep
@@ -175,7 +174,7 @@ def _row(step: Any, run: Run) -> StepRow:
         visible_text(step.step_type),
         step.recovered,
         visible_text(step.module_name),
-        _clock(step.started_at) if step.started_at else Markup(""),
+        clock(step.started_at),
         _length(step, run),
         visible_text(step.preview) or _silence(step),
         f"(+{plural(more, 'line')})" if more > 0 else "",
@@ -191,15 +190,6 @@ def _length(step: Any, run: Run) -> str:
 
 def _silence(step: Any) -> str:
     return "says nothing of why" if step.status == StepStatus.FAILED else ""
-
-
-def _clock(at: datetime) -> Markup:
-    """Return what the filter `clock` does, in a tenth of its time: there are very many rows."""
-    text = at.isoformat(timespec="milliseconds")
-    day, clock = text[:10], text[11:23]
-    return Markup(
-        f'<time class="clock" datetime="{day}T{clock}Z" title="{day} {clock} UTC">{clock}</time>'
-    )
 
 
 def _find_tabs(run: Run, view: StepView, recovered: int) -> list[Tab]:

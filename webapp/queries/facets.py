@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Self
+from functools import cache
+from itertools import product
+from typing import Any, Self
 
-from sqlalchemy import func, literal, select, union_all
+from sqlalchemy import CompoundSelect, func, literal, select, union_all
 
 from ..extensions import db
-from ..filters import RunFilters, StepFilters, is_chosen
+from ..filters import RunFilters, StepFilters, chosen_of
 from ..models import Run, RunStatus, Step, StepStatus, StepType
 from .counts import (
     COUNTED,
@@ -59,7 +61,7 @@ class StepFacets:
     @classmethod
     def _of_many(cls, filters: StepFilters, overall: Total, by_status: dict[str, Total]) -> Self:
         """Tell of a range of time with many steps; their types are not counted."""
-        shown = [n for status, n in by_status.items() if is_chosen(status, filters.status)]
+        shown = [by_status[status] for status in chosen_of(by_status, filters.status)]
         return cls(_add(shown), overall, _add(by_status.values()), by_status, None)
 
 
@@ -76,8 +78,8 @@ class RunFacets:
     def of(cls, filters: RunFilters) -> Self:
         """Count for these filters, each status no further than a page needs to know."""
         by_status = _count_runs_by_status(replace(filters, status=()))
-        everywhere = _count_runs_by_status(RunFilters()) if filters.active() else by_status
-        shown = [n for status, n in by_status.items() if is_chosen(status, filters.status)]
+        everywhere = _count_runs(_all_runs_by_status()) if filters.active() else by_status
+        shown = [by_status[status] for status in chosen_of(by_status, filters.status)]
         return cls(
             total=_add(shown),
             overall=_add(everywhere.values()),
@@ -117,18 +119,34 @@ def _count_statuses(filters: StepFilters, found: Lookups) -> dict[str, Total]:
         inner = select(Step.id).where(*plan.conditions).limit(COUNTED + 1).subquery()
         n = select(func.count()).select_from(inner).scalar_subquery()
         parts.append(select(literal(status.value), n))
-    found_counts = db.session.execute(union_all(*parts))
+    found_counts = db.session.execute(union_all(*parts)).all()
     return {status: Total(min(n, COUNTED), n <= COUNTED) for status, n in found_counts}
 
 
 def _count_runs_by_status(filters: RunFilters) -> dict[str, Total]:
-    parts = []
-    for status in RunStatus:
-        inner = select(Run.id).where(*run_conditions(replace(filters, status=(status,))))
-        n = select(func.count()).select_from(inner.limit(COUNTED + 1).subquery())
-        parts.append(select(literal(status.value), n.scalar_subquery()))
-    found = db.session.execute(union_all(*parts))
+    """Count the runs of filters that have no status, at each status."""
+    is_every = not filters.active()
+    return _count_runs(_all_runs_by_status() if is_every else _runs_by_status(filters))
+
+
+def _count_runs(statement: CompoundSelect[Any]) -> dict[str, Total]:
+    found = db.session.execute(statement).all()
     return {status: Total(min(n, COUNTED), n <= COUNTED) for status, n in found}
+
+
+# To build it takes longer than to run it.
+@cache
+def _all_runs_by_status() -> CompoundSelect[Any]:
+    return _runs_by_status(RunFilters())
+
+
+def _runs_by_status(filters: RunFilters) -> CompoundSelect[Any]:
+    conditions, parts = run_conditions(filters), []
+    for status in RunStatus:
+        inner = select(Run.id).where(Run.status == status, *conditions).limit(COUNTED + 1)
+        n = select(func.count()).select_from(inner.subquery()).scalar_subquery()
+        parts.append(select(literal(status.value), n))
+    return union_all(*parts)
 
 
 def _add(totals: Iterable[Total]) -> Total:
@@ -139,8 +157,6 @@ def _add(totals: Iterable[Total]) -> Total:
 
 
 def _sum(cells: Cells, statuses: tuple[str, ...], types: tuple[str, ...]) -> int:
-    return sum(
-        n
-        for (status, kind), n in cells.items()
-        if is_chosen(status, statuses) and is_chosen(kind, types)
-    )
+    wanted_statuses = chosen_of({status for status, _ in cells}, statuses)
+    wanted_types = chosen_of({kind for _, kind in cells}, types)
+    return sum(cells.get(key, 0) for key in product(wanted_statuses, wanted_types))

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, select
 
-from ..filters import StepFilters, is_chosen, part_negated
+from ..filters import StepFilters, chosen_of, part_negated
 from ..models import Run, Step, StepStatus
 from .conditions import Column, any_of
 
@@ -55,4 +55,4 @@ def range_conditions(filters: StepFilters, way: Way) -> Iterable[ColumnElement[b
 
 def statuses_of(filters: StepFilters) -> list[str]:
     """Return the statuses that the filter of status lets through."""
-    return [status for status in StepStatus if is_chosen(status, filters.status)]
+    return chosen_of(StepStatus, filters.status)
