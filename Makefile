@@ -51,7 +51,7 @@ sure: lint test ## lint, then test
 fuzz: setup-tests ## send 100,000 requests to the API, by its document
 	@exec $(IN_VENV) -m tests.fuzz
 
-bench: setup-tests ## measure the speed that is promised
+bench: setup-tests ## measure the speed that is promised (ROWS=100k, 1M or 10M; DATABASE_URL)
 	@exec $(IN_VENV) -m benchmarks
 
 screenshots: setup-tests ## take the pictures of the README

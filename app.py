@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from flask import Flask
 from flask.cli import load_dotenv
@@ -23,6 +23,9 @@ from webapp.cli.imports import print_summary, progress_report
 from webapp.ingest.demo import import_demo
 from webapp.ingest.errors import SourceError
 from webapp.ingest.osmedeus.importer import import_base
+
+if TYPE_CHECKING:
+    from granian.server.common import AbstractServer
 
 # Of each worker; README.md gives the same to other ways of serving.
 THREADS = 64
@@ -139,8 +142,8 @@ def _describe_place(arguments: argparse.Namespace, prefix: str) -> str:
     return f"http://{here}:{arguments.port}{prefix and f'{prefix}/'}"
 
 
-def serve(app: Flask, arguments: argparse.Namespace) -> None:
-    """Serve until Ctrl-C or SIGTERM; each worker makes its own application."""
+def make_server(target: str, **options: Any) -> "AbstractServer[Any]":
+    """Make the server that serves what a factory makes; `options` are granian's, of the place."""
     # Here, because no `flask` command needs it.
     from granian import Granian
     from granian.constants import HTTPModes, Interfaces
@@ -149,15 +152,10 @@ def serve(app: Flask, arguments: argparse.Namespace) -> None:
 
     # Read by each worker's C library: many threads would keep a heap of their own each.
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")
-    server = Granian(
-        "webapp.bootstrap:make_worker_app",
-        address=arguments.host,
-        port=arguments.port,
-        uds=arguments.uds,
-        uds_permissions=0o660,
+    return Granian(
+        target,
         interface=Interfaces.WSGI,
         factory=True,
-        workers=arguments.workers,
         respawn_failed_workers=True,
         blocking_threads=THREADS,
         # Without TLS no browser speaks HTTP/2, and these limits are of HTTP/1.
@@ -167,6 +165,19 @@ def serve(app: Flask, arguments: argparse.Namespace) -> None:
         ),
         log_level=LogLevels.error,
         workers_kill_timeout=LAST_ANSWERS_S,
+        **options,
+    )
+
+
+def serve(app: Flask, arguments: argparse.Namespace) -> None:
+    """Serve until Ctrl-C or SIGTERM; each worker makes its own application."""
+    server = make_server(
+        "webapp.bootstrap:make_worker_app",
+        address=arguments.host,
+        port=arguments.port,
+        uds=arguments.uds,
+        uds_permissions=0o660,
+        workers=arguments.workers,
     )
 
     # Once it listens and hears signals: no password is made that nobody gets to see.

@@ -7,13 +7,14 @@ from sqlalchemy.exc import DBAPIError
 from webapp import create_app
 from webapp.config import ConfigError
 from webapp.database import DatabaseVersionError, check_version, first_line_of
-from webapp.serving import hear_sigterm
+from webapp.serving import hear_sigterm, keep_from_collector
 
 hear_sigterm()
 try:
     app = create_app()
     with app.app_context():
         check_version()
+    keep_from_collector()
 except (ConfigError, DatabaseVersionError) as error:
     sys.exit(f"Error: {error}")
 except DBAPIError as error:

@@ -18,7 +18,7 @@ from .config import SECRET_KEY_MIN_LENGTH, ConfigError, Settings, instance_folde
 from .database import DatabaseVersionError, first_line_of, prepare_database
 from .extensions import db
 from .queries.users import count_users
-from .serving import hear_sigterm
+from .serving import hear_sigterm, keep_from_collector
 
 ADMIN = "admin"
 
@@ -114,7 +114,9 @@ def make_worker_app() -> Flask:
     """
     hear_sigterm()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    return create_app()
+    app = create_app()
+    keep_from_collector()
+    return app
 
 
 def close(app: Flask) -> None:

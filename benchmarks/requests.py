@@ -1,0 +1,164 @@
+"""Measure requests as a client sees them: a real server, one worker, kept connections."""
+
+import re
+import shutil
+import sqlite3
+import statistics
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+
+from sqlalchemy import make_url
+
+from .client import Connection, connected, requests_per_s
+from .measures import Measure, at_least_times, at_most, at_most_ms, at_most_times
+from .serving import Served
+from .wsgi import BARE, EMPTY
+
+API = "/osm/api/step-results"
+ROUNDS = 5
+CONNECTIONS = 8
+SECONDS = 4.0
+FULL_PAGE = 10_000
+# An empty Flask route on this server, where the budgets were set: requests a second.
+BARE_PER_S = 8_523
+FILTERS = {
+    "workspace": ("", "workspace=host7.example.com"),
+    "status": ("", "status=completed", "status=failed", "status=running"),
+    "step_type": ("", "step_type=bash", "step_type=llm"),
+    "run_id": ("", "run_id=7"),
+}
+PAGES = (
+    "/",
+    "/steps",
+    "/steps?status=failed",
+    "/steps?step_name=step-7",
+    "/steps?started=24h",
+    "/steps?started=24h&status=failed",
+    "/steps?status=failed&ended=24h",
+    "/steps?ended=24h",
+    "/steps?started=24h&min_duration_ms=2000&workflow_name=workflow-7",
+    "/steps?min_duration_ms=2900",
+    "/steps?workflow_name=workflow-7&status=failed",
+    "/steps?sort=-duration_ms",
+    "/steps?sort=step_name&recovered=no",
+    "/runs",
+    "/runs?sort=-duration_ms",
+    "/runs?started=24h&status=failed",
+    "/runs?status=failed&ended=24h",
+    "/runs/7",
+    "/runs/7/compare",
+    "/run-groups/group-7",
+    "/steps/77",
+    "/tokens",
+    "/users",
+    "/sources",
+)
+LISTS = ("/", "/steps", "/runs")
+COMPRESSED = {"Accept-Encoding": "zstd, br, gzip"}
+HTMX = {"HX-Request": "true"}
+PAGE_COLUMNS = (
+    "id, run_id, step_name, step_type, status, command, output, error, started_at, completed_at, "
+    "duration_ms, created_at, updated_at"
+)
+
+
+def factor_of_machine(server: Served) -> float:
+    """Return how many times slower than there an empty Flask route is served here."""
+    return BARE_PER_S / requests_per_s(server.url, {}, [BARE], CONNECTIONS, SECONDS)
+
+
+def documented_urls(rows: int) -> list[str]:
+    """Return the combinations of documented filters, each at three offsets."""
+    queries = ["&".join(filter(None, parts)) for parts in product(*FILTERS.values())]
+    return [f"{API}?offset={o}&{q}" for q in queries for o in (0, rows // 2, rows - 20)]
+
+
+def p95_of(server: Served, access: Mapping[str, str], urls: Sequence[str]) -> float:
+    """Return the 95th percentile over URLs, each the median of some rounds, in milliseconds."""
+    with connected(server.url, access) as connection:
+        return percentile([_median_ms(connection, url) for url in urls])
+
+
+def percentile(values: Sequence[float]) -> float:
+    """Return the 95th of a hundred."""
+    return statistics.quantiles(values, n=20)[-1] if len(values) > 1 else values[0]
+
+
+def _median_ms(connection: Connection, url: str) -> float:
+    _get(connection, url)
+    return statistics.median(_get(connection, url) for _ in range(ROUNDS))
+
+
+def _get(connection: Connection, url: str) -> float:
+    answer = connection.get(url)
+    assert answer.status == 200, f"{url}: {answer.status} {answer.body[:200]!r}"
+    return answer.ms
+
+
+def measure_pages(server: Served, access: Mapping[str, str]) -> Iterator[Measure]:
+    """Measure each page, its first load and a fragment of it."""
+    with connected(server.url, access) as connection:
+        for page in PAGES:
+            _get(connection, page)
+            times = [_get(connection, page) for _ in range(4 * ROUNDS)]
+            yield at_most_ms(f"page {page}, p95", 15, percentile(times))
+    with (
+        connected(server.url, access) as plain,
+        connected(server.url, {**access, **COMPRESSED}) as whole,
+        connected(server.url, {**access, **COMPRESSED, **HTMX}) as part,
+    ):
+        loads = [_first_load_kb(plain, whole, page) for page in LISTS]
+        yield at_most("first load of a list, over the wire", 100, max(loads), "KB")
+        fragments = [len(part.get(f"{page}?offset=20").body) / 1000 for page in LISTS[1:]]
+        yield at_most("a fragment of a list, over the wire", 10, max(fragments), "KB")
+
+
+def _first_load_kb(plain: Connection, compressed: Connection, page: str) -> float:
+    names = set(re.findall(r'(?:src|href)="([^"]*/static/[^"]+)"', plain.get(page).body.decode()))
+    return sum(len(compressed.get(url).body) for url in (page, *names)) / 1000
+
+
+def measure_full_pages(
+    server: Served, access: Mapping[str, str], rows: int, database_url: str
+) -> Iterator[Measure]:
+    """Measure pages of 10,000: beside SQLite's own JSON, and the last one beside the first."""
+    with connected(server.url, access) as connection:
+        first = _median_ms(connection, f"{API}?limit={FULL_PAGE}")
+        last = _median_ms(connection, f"{API}?limit={FULL_PAGE}&offset={rows - FULL_PAGE}")
+    if database_url.startswith("sqlite"):
+        plain = statistics.median(_sqlite_json_ms(database_url) for _ in range(ROUNDS))
+        yield at_most_times("limit=10000 beside SQLite's own JSON", 1.5, first / plain)
+    yield at_most_times("the last page of all rows beside the first", 1.2, last / first)
+
+
+def _sqlite_json_ms(database_url: str) -> float:
+    """Return what SQLite takes to print a page as JSON: its command, else its own function."""
+    path = make_url(database_url).database
+    assert path is not None
+    wanted = f"SELECT {PAGE_COLUMNS} FROM steps ORDER BY id LIMIT {FULL_PAGE}"
+    began = time.perf_counter()
+    if command := shutil.which("sqlite3"):
+        subprocess.run([command, "-json", path, wanted], check=True, capture_output=True)
+    else:
+        pairs = ", ".join(f"'{name}', {name}" for name in PAGE_COLUMNS.split(", "))
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
+            objects = connection.execute(f"SELECT json_object({pairs}) FROM ({wanted})").fetchall()
+        b",".join(text.encode() for (text,) in objects)
+    return (time.perf_counter() - began) * 1000
+
+
+def measure_throughput(server: Served, access: Mapping[str, str]) -> Iterator[Measure]:
+    """Measure a page of 20 beside a route that does nothing, and the memory that load takes."""
+
+    def rate(paths: Sequence[str]) -> float:
+        return requests_per_s(server.url, access, paths, CONNECTIONS, SECONDS)
+
+    rounds = [(rate([EMPTY]), rate([f"{API}?limit=20"])) for _ in range(3)]
+    part = statistics.median(page / empty for empty, page in rounds)
+    what = "a page of 20 beside an empty route of ours, requests/s"
+    empty, page = (statistics.median(column) for column in zip(*rounds, strict=True))
+    yield at_least_times(f"{what} ({page:,.0f} of {empty:,.0f})", 0.6, part)
+    rate([f"{API}?limit=20", f"{API}?limit={FULL_PAGE}", "/steps", "/runs", "/"])
+    yield at_most("memory of a worker under that load", 150, server.memory_mb(), "MB")
