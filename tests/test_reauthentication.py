@@ -65,6 +65,7 @@ def test_an_old_session_has_to_give_the_password(
     assert done in send(app, old_session, path, own_password=PASSWORD).text
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("path", WAYS)
 def test_a_fresh_session_is_enough(app: Flask, signed_in: FlaskClient, path: str) -> None:
     with app.app_context():
@@ -76,6 +77,7 @@ def test_a_fresh_session_is_enough(app: Flask, signed_in: FlaskClient, path: str
     assert (elsewhere.get("/steps").status_code == 302) == path.endswith("/end")
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_forms_of_an_old_session_ask_for_it(app: Flask, old_session: FlaskClient) -> None:
     for path in WAYS:
         page = old_session.get(PAGES.get(path, path)).text
@@ -100,6 +102,7 @@ def test_an_old_password_can_be_tried_so_often_only(app: Flask, signed_in: Flask
     assert log_in(app).get("/steps").status_code == 200
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_all_ways_count_together_and_the_right_password_forgives(
     app: Flask, old_session: FlaskClient
 ) -> None:

@@ -98,6 +98,7 @@ def test_a_schema_that_calls_a_view_a_table_is_not_believed(app: Flask, database
     refuse(app, database, "is no database that Osmedeus made|is damaged")
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_check_of_the_schema_is_not_run(app: Flask, database: Path) -> None:
     """To look for damage SQLite would evaluate it for every row."""
     with closing(sqlite3.connect(database)) as connection:
