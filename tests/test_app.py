@@ -149,6 +149,14 @@ def test_the_first_password_can_be_given(instance: Path) -> None:
         assert log_in(url, "a password of mine") == 200
 
 
+def test_a_first_password_that_is_easy_to_guess_is_refused(instance: Path) -> None:
+    port = str(free_port())
+    for password, why in (("mine", "at least 12 characters"), ("admin1234567", "easy to guess")):
+        error = fail(instance, "--port", port, STEPBOARD_ADMIN_PASSWORD=password)
+        assert error.startswith("Error: STEPBOARD_ADMIN_PASSWORD cannot be used: ")
+        assert why in error and password not in error
+
+
 def test_sigterm_to_the_server_alone_ends_it_cleanly(instance: Path) -> None:
     port = free_port()
     process = start(instance, "--port", str(port))
@@ -263,13 +271,18 @@ def test_the_wsgi_module_refuses_to_start_without_a_secret_key(instance: Path) -
 def test_a_base_is_imported_before_serving(instance: Path) -> None:
     with (
         unpacked_sample() as sample,
-        started(instance, "--osmedeus", str(sample / "base"), STEPBOARD_ADMIN_PASSWORD="mine") as (
+        started(
+            instance,
+            "--osmedeus",
+            str(sample / "base"),
+            STEPBOARD_ADMIN_PASSWORD="a password of mine",
+        ) as (
             url,
             printed,
         ),
     ):
         assert "runs " in printed and "33 (33 new" in printed
-        assert log_in(url, "mine") == 200
+        assert log_in(url, "a password of mine") == 200
 
 
 def test_the_demo_is_imported_once(instance: Path) -> None:

@@ -103,6 +103,15 @@ def test_a_password_that_is_bad_is_refused(app: Flask, password: str) -> None:
     assert is_let_in(app, "admin", PASSWORD)
 
 
+@pytest.mark.parametrize("password", ["eveeveeveeve", "stepboard-2026", "abcdefghijkl"])
+def test_a_password_that_is_easy_to_guess_is_refused(app: Flask, password: str) -> None:
+    make_user(app, "eve", "viewer")
+    for command in (("create", "eve.adams"), ("set-password", "eve")):
+        said = fail(app, "users", *command, "--password-stdin", stdin=f"{password}\n")
+        assert said.startswith("Error: This password is easy to guess: it is ")
+        assert said.endswith("Take several words that nobody expects together.")
+
+
 def test_a_user_gets_another_password(app: Flask) -> None:
     succeed(app, "users", "set-password", "admin", "--password-stdin", stdin=f"{ANOTHER}\n")
     assert is_let_in(app, "admin", ANOTHER)

@@ -80,6 +80,24 @@ def test_a_bad_number_is_refused(value: str) -> None:
     assert said.startswith("STEPBOARD_LOGIN_DAYS must be a whole number from 1 to 365, not ")
 
 
+@pytest.mark.parametrize(
+    "origins",
+    [
+        "*",
+        "https://*.example.com",
+        "https://a.example.com/",
+        "https://[::1]:8443",
+        "null",
+        "https://a.example.com, .*",
+        r"https://.+",
+        "https://(a|b).example.com",
+    ],
+)
+def test_an_origin_that_is_a_pattern_or_ipv6_is_refused(origins: str) -> None:
+    said = refusal(STEPBOARD_CORS_ORIGINS=origins)
+    assert said.startswith("STEPBOARD_CORS_ORIGINS must be such as https://app.example.com, not ")
+
+
 def test_a_name_that_looks_like_a_setting_but_is_none_is_refused() -> None:
     said = refusal(STEPBOARD_LOGIN_DAY="3")
     assert said.startswith("STEPBOARD_LOGIN_DAY is not a setting;")

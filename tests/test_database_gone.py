@@ -1,5 +1,6 @@
 """PostgreSQL that is restarted, away or full: 503 meanwhile, and all is well after it."""
 
+import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from sqlalchemy import create_engine, text
 
 from webapp import create_app
 from webapp.config import Settings
+from webapp.database import CONNECT_TIMEOUT_S, engine_options
 from webapp.extensions import db
 
 from .conftest import PASSWORD, SECRET_KEY, migrate_database
@@ -106,6 +108,24 @@ def test_who_finds_no_connection_free_is_asked_to_come_again(app: Flask) -> None
             stack.enter_context(db.engine.connect())
         assert status_of(app, "/steps") == (503, "5")
     assert status_of(app, "/steps") == (200, None)
+
+
+def test_a_server_that_takes_connections_and_never_answers_is_given_up_in_time(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql+psycopg://u@127.0.0.1:{silent.getsockname()[1]}/d"
+        app = create_app(Settings(SECRET_KEY, url), TESTING=True, WTF_CSRF_ENABLED=False)
+        began = time.monotonic()
+        assert status_of(app, "/steps") == (503, "5")
+        assert CONNECT_TIMEOUT_S - 1 < time.monotonic() - began < 60
+    assert "is to be tried again: connection timeout expired" in capsys.readouterr().err
+
+
+def test_how_long_to_wait_for_a_connection_can_be_said_in_the_url() -> None:
+    for query, expected in (("", CONNECT_TIMEOUT_S), ("?connect_timeout=30", "30")):
+        settings = Settings(SECRET_KEY, f"postgresql+psycopg://u@127.0.0.1/d{query}")
+        assert engine_options(settings)["connect_args"]["connect_timeout"] == expected
 
 
 def wait_for_queries(parameters: str, n: int = 1) -> None:

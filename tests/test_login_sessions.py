@@ -1,11 +1,13 @@
 """A login lasts as long as it may, ends everywhere it should, and its cookie is strict."""
 
+import base64
 from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from itsdangerous import URLSafeTimedSerializer
 from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
@@ -16,7 +18,7 @@ from webapp.extensions import db
 from webapp.models import Session
 from webapp.queries.users import find_user_named
 
-from .conftest import PASSWORD
+from .conftest import PASSWORD, SECRET_KEY
 from .statements import collected_statements
 
 FORM = {"username": "admin", "password": PASSWORD}
@@ -142,6 +144,21 @@ def test_the_cookie_is_strict_and_over_tls_stricter(client: FlaskClient) -> None
     assert safe.startswith("__Host-stepboard=")
     for part in ("HttpOnly", "SameSite=Lax", "Secure", "Path=/"):
         assert f"; {part}" in safe
+
+
+def test_the_cookie_is_signed_with_sha256(app: Flask, signed_in: FlaskClient) -> None:
+    cookie = signed_in.get_cookie("stepboard")
+    assert cookie
+    signature = cookie.value.rpartition(".")[2]
+    # 32 bytes in base64, without its padding; SHA-1 has 20.
+    assert len(base64.urlsafe_b64decode(signature + "=")) == 32
+    old = URLSafeTimedSerializer(
+        SECRET_KEY, "cookie-session", signer_kwargs={"key_derivation": "hmac"}
+    )
+    with signed_in.session_transaction() as session:
+        forged = old.dumps(dict(session))
+    signed_in.set_cookie("stepboard", str(forged))
+    assert signed_in.get("/steps").status_code == 302
 
 
 def test_over_tls_browsers_are_told_to_stay_there(client: FlaskClient) -> None:

@@ -12,7 +12,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
+from webapp.accounts import add_account
 from webapp.extensions import db
+from webapp.models import Role
 
 from .conftest import PASSWORD, make_app
 
@@ -116,11 +118,30 @@ def test_what_asks_by_itself_is_logged_for_debugging_only(
 ) -> None:
     paths = ("/health", "/health/ready", "/static/app.css", "/metrics")
     for level, lines in (("info", 0), ("debug", len(paths))):
-        client = make_app(database_url, log_level=level).test_client()
+        app = make_app(database_url, log_level=level, metrics_from=("127.0.0.1",))
+        client = app.test_client()
         capsys.readouterr()
         for path in paths:
             client.get(path)
         assert len(said(capsys, "GET /")) == lines, level
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_who_is_refused_is_logged_also_where_only_warnings_are(
+    database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = make_app(database_url, log_level="warning")
+    with app.app_context():
+        add_account("eve", Role.VIEWER, PASSWORD)
+    client = app.test_client()
+    client.post("/login", data={"username": "eve", "password": PASSWORD})
+    client.get("/steps")
+    assert said(capsys, "/") == []
+    client.get("/users")
+    app.test_client().get("/osm/api/runs")
+    seen, anonymous = said(capsys, "WARNING GET /")
+    assert "status=403" in seen and "user=eve" in seen
+    assert "status=401" in anonymous and "user=" not in anonymous
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -92,6 +92,7 @@ def test_a_made_up_password_is_shown_once(app: Flask, signed_in: FlaskClient) ->
         ({"username": "AdMIN"}, "username", "There is a user AdMIN already."),
         ({"password": "eleven char"}, "password", "A password must have at least 12 characters;"),
         ({"password": "x" * 1001}, "password", "A password must not have over 1000"),
+        ({"password": "eve eve eve eve"}, "password", "This password is easy to guess: it is"),
         ({"role": "king"}, "role", "Choose one of admin, viewer."),
     ],
 )
@@ -198,6 +199,10 @@ def test_a_typed_password_can_be_given(
     assert error_of(page, "password") == (
         "A password must have at least 12 characters; this one has 5."
     )
+    easy = {"password": "Passw0rd-2026", "seen": seen(signed_in)}
+    page = signed_in.post("/users/2/password", data=easy).text
+    assert error_of(page, "password").startswith("This password is easy to guess")
+    assert is_let_in(app, "eve", ANOTHER)
 
 
 @pytest.mark.parametrize("number", [99, 2**31, 2**62])
@@ -226,6 +231,7 @@ def test_one_changes_one_s_own_password_and_stays(app: Flask, eve: FlaskClient) 
         ({"old_password": "wrong"}, "old_password", "This is not your password."),
         ({"old_password": ""}, "old_password", "This is not your password."),
         ({"new_password": "short"}, "new_password", "A password must have at least 12"),
+        ({"new_password": "osmedeus2026"}, "new_password", "This password is easy to guess"),
         ({"new_password": PASSWORD}, "new_password", "The new password must not be the old one."),
         ({"password_again": "x"}, "password_again", "This is not the new password typed above."),
     ],

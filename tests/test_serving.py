@@ -17,6 +17,7 @@ from webapp.config import Settings
 from webapp.extensions import db
 from webapp.ingest.osmedeus.importer import import_base
 from webapp.ingest.sample import unpacked_sample
+from webapp.security import HEADERS
 
 from .conftest import PASSWORD, SECRET_KEY
 
@@ -149,6 +150,10 @@ def test_what_is_not_under_the_prefix_is_not_there(prefixed: FlaskClient) -> Non
     for path in ("/", "/login", "/health", "/stepboards/login", "/static/app.css", "/x/stepboard/"):
         response = prefixed.get(path)
         assert (response.status_code, response.mimetype) == (404, "text/plain")
+        inside = prefixed.get(f"{PREFIX}/login").headers
+        for name in (*HEADERS, "Cache-Control", "Cross-Origin-Resource-Policy"):
+            assert response.headers[name] == inside[name], name
+    assert "Strict-Transport-Security" in prefixed.get("/", base_url="https://localhost").headers
     assert prefixed.get(PREFIX).location == f"{PREFIX}/login"
     assert prefixed.get(f"{PREFIX}/health").json == {"status": "ok"}
     assert f'"path":"{PREFIX}/osm/api"' in prefixed.get(f"{PREFIX}/server-info").text

@@ -10,7 +10,7 @@ from .columns import utc_now
 from .extensions import db
 from .keys import hash_key, make_token_key
 from .models import Action, Role, Scope, Token, User
-from .passwords import hash_password, is_password
+from .passwords import hash_password, why_easy
 from .queries.sessions import delete_sessions
 from .queries.users import (
     delete_token,
@@ -26,6 +26,7 @@ from .transactions import writing
 
 MAX_NAME = 100
 MIN_PASSWORD, MAX_PASSWORD = 12, 1000
+BETTER = "Take several words that nobody expects together."
 EXPIRED_KEPT = timedelta(days=30)
 LAST_ADMIN = "{} is the last active admin: make somebody else one first."
 
@@ -50,8 +51,8 @@ def check_name(name: str, field: str, what: str) -> None:
         raise AccountError(field, f"{what} must not be longer than {MAX_NAME} characters.")
 
 
-def check_password(password: str, field: str = "password") -> None:
-    """Raise AccountError unless a password is long enough to be hard to guess."""
+def check_password(password: str, username: str, field: str = "password") -> None:
+    """Raise AccountError unless a password is hard to guess, for this user too."""
     if len(password) < MIN_PASSWORD:
         given = f"this one has {len(password)}" if password else "none was given"
         raise AccountError(
@@ -61,29 +62,19 @@ def check_password(password: str, field: str = "password") -> None:
         raise AccountError(field, f"A password must not have over {MAX_PASSWORD} characters.")
     if not password.isprintable():
         raise AccountError(field, "A password must be printable: no line breaks or tabs.")
+    if why := why_easy(password, username):
+        raise AccountError(field, f"This password is easy to guess: {why}. {BETTER}")
 
 
 def make_up_password() -> str:
-    """Return a random password; 96 bits, 16 characters."""
-    return secrets.token_urlsafe(12)
+    """Return a random password; 128 bits, 22 characters."""
+    return secrets.token_urlsafe(16)
 
 
 def add_account(username: str, role: Role, password: str) -> int:
     """Add a user and return the id; raise AccountError for a bad or taken name or password."""
     check_name(username, "username", "A user name")
-    check_password(password)
-    return _write_account(username, role, password)
-
-
-def add_first_admin(username: str, password: str) -> int:
-    """Add an admin and return the id; who runs the server may choose any password.
-
-    Raises AccountError for a name that is taken.
-    """
-    return _write_account(username, Role.ADMIN, password)
-
-
-def _write_account(username: str, role: Role, password: str) -> int:
+    check_password(password, username)
     user = User(username=username, role=role, password_hash=hash_password(password))
     taken = AccountError("username", f"There is a user {username} already.")
     try:
@@ -122,7 +113,7 @@ def change_state(user_id: int, is_active: bool) -> None:
 
 def change_password(user_id: int, password: str, field: str = "password") -> None:
     """Give a user another password, which ends their sessions; raise AccountError for a bad one."""
-    check_password(password, field)
+    check_password(password, get_user(user_id).username, field)
     password_hash = hash_password(password)
     with writing():
         user = get_user(user_id)
@@ -141,10 +132,8 @@ def end_other_sessions(user: User, session_id: int) -> int:
 
 
 def change_own_password(user: User, old: str, new: str, again: str) -> None:
-    """Change the password of who knows the old one; raise AccountError for what does not fit."""
-    if not is_password(user.password_hash, old):
-        raise AccountError("old_password", "This is not your password.")
-    check_password(new, "new_password")
+    """Change the password of who gave the old one; raise AccountError for what does not fit."""
+    check_password(new, user.username, "new_password")
     if new == old:
         raise AccountError("new_password", "The new password must not be the old one.")
     if new != again:

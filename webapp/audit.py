@@ -8,6 +8,7 @@ from flask_login import current_user
 
 from .extensions import db
 from .models import Action, AuditEvent, User
+from .queries.users import find_user_named
 from .request_ids import current_request_id
 from .transactions import writing
 
@@ -15,6 +16,7 @@ from .transactions import writing
 MAX_TEXT = 200
 SESSION = "session"
 COMMAND_LINE = "command line"
+UNKNOWN_NAME = "(unknown name)"
 
 
 def record(action: Action, subject: str = "", by: User | None = None, **details: Any) -> None:
@@ -32,6 +34,11 @@ def record_alone(action: Action, subject: str = "", **details: Any) -> None:
     """Record an event of which nothing else is written."""
     with writing():
         record(action, subject, **details)
+
+
+def known_name(username: str) -> str:
+    """Return what is kept of a name that was typed: people type passwords there too."""
+    return username if find_user_named(username) else UNKNOWN_NAME
 
 
 def _sign_request(event: AuditEvent, by: User | None) -> None:

@@ -13,10 +13,11 @@ from flask import Flask
 from sqlalchemy.exc import DBAPIError
 
 from . import create_app
-from .accounts import add_first_admin
+from .accounts import AccountError, add_account, check_password, make_up_password
 from .config import SECRET_KEY_MIN_LENGTH, ConfigError, Settings, instance_folder
 from .database import DatabaseVersionError, first_line_of, prepare_database
 from .extensions import db
+from .models import Role
 from .queries.users import count_users
 from .serving import hear_sigterm, keep_from_collector
 
@@ -79,9 +80,19 @@ def make_local_app() -> Flask:
 
 
 def prepare(app: Flask) -> None:
-    """Make the tables in an empty database; raise StartError for one that cannot be used."""
+    """Make the tables in an empty database; raise StartError for one that cannot be used.
+
+    StartError too for a first user's password that is not good enough: the user is made later.
+    """
+    given = Settings.from_environ().admin_password
     with _usable_database(app):
         prepare_database()
+        if not given or count_users():
+            return
+    try:
+        check_password(given, ADMIN)
+    except AccountError as error:
+        raise StartError(f"STEPBOARD_ADMIN_PASSWORD cannot be used: {error}") from error
 
 
 def make_first_user(app: Flask) -> str | None:
@@ -90,8 +101,8 @@ def make_first_user(app: Flask) -> str | None:
     with _usable_database(app):
         if count_users():
             return None
-        password = given or secrets.token_urlsafe(12)
-        add_first_admin(ADMIN, password)
+        password = given or make_up_password()
+        add_account(ADMIN, Role.ADMIN, password)
         return None if given else password
 
 

@@ -1,5 +1,7 @@
 """Decide on the cookie of sessions: its name, its path, and that TLS alone carries it."""
 
+import hashlib
+
 from flask import Flask, Response, request
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
 
@@ -17,6 +19,9 @@ class _Sessions(SecureCookieSessionInterface):
     No static file depends on it: Flask-Login looks into the session after every request; said to
     vary by it, each file would be fetched again after a login.
     """
+
+    # Flask's own is SHA-1.
+    digest_method = staticmethod(hashlib.sha256)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         if request.endpoint != "static":

@@ -10,7 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask, current_app, has_request_context
 from flask_migrate import upgrade
-from sqlalchemy import Column, Connection, Engine, Index, event, inspect
+from sqlalchemy import Column, Connection, Engine, Index, event, inspect, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -24,6 +24,8 @@ from .measuring import TimedConnection
 LOOK_AT_CLOCK = 20_000
 # A request waits no longer for one of PostgreSQL's connections.
 POOL_TIMEOUT_S = 5
+# Nor for a server of PostgreSQL that does not answer, unless DATABASE_URL says how long.
+CONNECT_TIMEOUT_S = 5
 
 
 class DatabaseVersionError(RuntimeError):
@@ -39,10 +41,11 @@ def engine_options(settings: Settings) -> dict[str, Any]:
         wait_s = settings.busy_timeout_ms / 1000
         connect_args: dict[str, Any] = {"timeout": wait_s, "factory": TimedConnection}
         return {"hide_parameters": True, "connect_args": connect_args}
-    timeout = f"-c statement_timeout={settings.statement_timeout_ms} -c timezone=UTC"
+    options = f"-c statement_timeout={settings.statement_timeout_ms} -c timezone=UTC"
+    given = make_url(settings.database_url).query.get("connect_timeout", CONNECT_TIMEOUT_S)
     return {
         "hide_parameters": True,
-        "connect_args": {"options": timeout},
+        "connect_args": {"options": options, "connect_timeout": given},
         "pool_pre_ping": True,
         "pool_size": settings.pool_size,
         "max_overflow": 0,

@@ -10,15 +10,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError, ServiceUnavailable
 
 from .api.json import json_response
-from .audit import record_alone
 from .columns import utc_now
 from .database import first_line_of
 from .extensions import login_manager
 from .formats import duration, exact
 from .metrics import metrics_of
-from .models import Action
 from .request_ids import current_request_id
-from .throttling import is_first_refusal, limiter, tried_username
+from .throttling import is_of_everybody, limiter, record_throttled
 from .transactions import FULL, why_try_again
 
 # What scripts and machines ask for.
@@ -114,18 +112,20 @@ def _seconds_to_wait(error: HTTPException) -> str:
     breached = limiter.current_limit if isinstance(error, RateLimitExceeded) else None
     if breached is None:
         return ""
-    if is_first_refusal(breached):
-        record_alone(Action.LOGIN_THROTTLED, tried_username())
+    record_throttled(breached)
     return str(max(breached.reset_at - int(utc_now().timestamp()), 1))
 
 
 def _describe_wait(retry_after: str) -> str:
     """Say in words how long to wait; `retry_after` is a number of seconds, or a date, or blank."""
+    why = "Too many requests came from you."
+    if is_of_everybody(limiter.current_limit):
+        why = "Too many passwords were tried at this account, from many places."
     if not retry_after.isdecimal():
-        return "Too many requests came from you. Wait a moment."
+        return f"{why} Wait a moment."
     seconds = int(retry_after)
     wait = f"{seconds} s" if seconds < 60 else duration(seconds * 1000)
-    return f"Too many requests came from you. Wait {wait}."
+    return f"{why} Wait {wait}."
 
 
 def _describe_unrouted(code: int) -> str:

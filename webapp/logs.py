@@ -34,6 +34,8 @@ FIELDS = (
 QUIET_ENDPOINTS = frozenset(
     {"static", "health.show_health", "health.show_readiness", "metrics.show_metrics"}
 )
+# Who was not let in, may not do this, or tried too often: also where the log has only warnings.
+REFUSALS = frozenset({401, 403, 429})
 MAX_PATH = 500
 _KEPT_IN_PATHS = "/!$&'()*+,;=:@~"
 _CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]")
@@ -105,6 +107,8 @@ def _json_formatter() -> JsonFormatter:
 
 def _log_request(response: Response) -> Response:
     level = logging.DEBUG if request_ctx.request.endpoint in QUIET_ENDPOINTS else logging.INFO
+    if response.status_code in REFUSALS:
+        level = logging.WARNING
     if _logger.isEnabledFor(level):
         # Without the query string: it may hold what nobody should keep.
         told = _describe(response)

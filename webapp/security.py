@@ -1,10 +1,14 @@
 """Send the headers that keep what a step printed from being run, and others from framing us."""
 
+from typing import TypeVar
+
 from flask import Flask, Response, request
 from flask_cors import CORS
+from werkzeug.wrappers import Response as AnyResponse
 
 from .config import Settings
 
+W = TypeVar("W", bound=AnyResponse)
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -48,11 +52,16 @@ def init_headers(app: Flask, settings: Settings) -> None:
 
 
 def _add_headers(response: Response) -> Response:
+    return add_headers(response, request.is_secure)
+
+
+def add_headers(response: W, is_secure: bool) -> W:
+    """Give a response the headers that it does not have yet, and return it."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     if "Access-Control-Allow-Origin" not in response.headers:
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
-    if request.is_secure:
+    if is_secure:
         response.headers.setdefault("Strict-Transport-Security", HSTS)
     if not response.cache_control.max_age:
         response.headers.setdefault("Cache-Control", "no-store")

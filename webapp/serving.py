@@ -12,6 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response
 
 from .config import URL_PREFIX, Settings
+from .security import add_headers
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -67,8 +68,8 @@ class _Outside:
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
-        return Response(self.text, 404, headers)(environ, start_response)
+        answer = add_headers(Response(self.text, 404), environ["wsgi.url_scheme"] == "https")
+        return answer(environ, start_response)
 
 
 class _CleanPrefix:

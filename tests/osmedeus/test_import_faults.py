@@ -60,6 +60,56 @@ def test_another_application_s_database_is_refused(app: Flask, tmp_path: Path) -
     refuse(app, path, "is not Osmedeus's: it has no table runs")
 
 
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n"
+HOSTILE = {
+    "view": f"CREATE VIEW {{table}}(id) AS {ENDLESS}",
+    "virtual": "CREATE VIRTUAL TABLE {table} USING fts5(id)",
+    "computed": "CREATE TABLE {table}(id, x AS (hex(zeroblob(id * 1000000000))))",
+    "without": "CREATE TABLE {table}(id PRIMARY KEY) WITHOUT ROWID",
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+@pytest.mark.parametrize("table", ["runs", "step_results", "artifacts"])
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_only_looks_like_a_table_is_refused_unread(
+    app: Flask, database: Path, table: str, kind: str
+) -> None:
+    """The sources of the real base, but that to read one table of it would not end."""
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute(f"DROP TABLE {table}")
+        connection.execute(HOSTILE[kind].format(table=table.upper()))
+        connection.commit()
+    refuse(app, database, f"{database} is no database that Osmedeus made: .*{table}.*; nothing was")
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_schema_that_calls_a_view_a_table_is_not_believed(app: Flask, database: Path) -> None:
+    with closing(sqlite3.connect(database)) as connection:
+        (root,) = connection.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name = 'runs'"
+        ).fetchone()
+        connection.execute("DROP TABLE runs")
+        connection.execute(HOSTILE["view"].format(table="runs"))
+        connection.execute("PRAGMA writable_schema = ON")
+        changed = "UPDATE sqlite_master SET type = 'table', rootpage = ? WHERE name = 'runs'"
+        connection.execute(changed, (root,))
+        connection.commit()
+    refuse(app, database, "is no database that Osmedeus made|is damaged")
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_check_of_the_schema_is_not_run(app: Flask, database: Path) -> None:
+    """To look for damage SQLite would evaluate it for every row."""
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("ALTER TABLE artifacts ADD COLUMN x CHECK (x > 0) DEFAULT 1")
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        connection.execute("UPDATE artifacts SET x = 0")
+        connection.commit()
+    with app.app_context():
+        assert import_base(database).runs.added == 33
+
+
 @pytest.mark.parametrize("share", [0.01, 0.3, 0.6, 0.9, 0.999])
 def test_a_truncated_database_is_refused(app: Flask, database: Path, share: float) -> None:
     data = database.read_bytes()

@@ -31,7 +31,7 @@ def solve(world: World) -> Matching:
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.row_factory = sqlite3.Row
         world.write_database(connection)
-        database = SourceDatabase(connection)
+        database = SourceDatabase(connection, Path(":memory:"))
         runs = database.find_runs()
         rows = database.find_rows(runs)
     folders = []

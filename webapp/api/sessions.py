@@ -7,11 +7,11 @@ from flask import Response, g, request
 from werkzeug.exceptions import BadRequest, Forbidden, Unauthorized
 
 from ..accounts import AccountError, make_token, revoke_token
-from ..audit import record_alone
+from ..audit import known_name, record_alone
 from ..auth import API_LOGIN_LASTS, find_user, token_challenge
 from ..columns import utc_now
 from ..models import Action, Scope
-from ..throttling import forgive_account, limit_tries_of_account, limit_tries_of_address
+from ..throttling import forgive_tries, limit_tries
 from . import bp
 from .describing import describe
 from .json import json_response
@@ -51,8 +51,7 @@ class Credentials(NamedTuple):
 
 
 @bp.post("/login")
-@limit_tries_of_address
-@limit_tries_of_account
+@limit_tries
 @describe(
     TOKEN,
     body=CREDENTIALS,
@@ -67,9 +66,9 @@ def login() -> Response:
     given = _read_credentials()
     user = find_user(given.username, given.password)
     if user is None:
-        record_alone(Action.LOGIN_REFUSED, given.username)
+        record_alone(Action.LOGIN_REFUSED, known_name(given.username))
         raise Unauthorized("The username or the password is wrong.", None, token_challenge())
-    forgive_account()
+    forgive_tries()
     expires_at = utc_now() + API_LOGIN_LASTS
     try:
         return json_response({"token": make_token(user, "API login", expires_at, given.scope)})

@@ -82,6 +82,8 @@ class Action(StrEnum):
     LOGGED_OUT = "logged-out"
     SESSIONS_ENDED = "sessions-ended"
     PASSWORD_CHANGED = "password-changed"
+    PASSWORD_REFUSED = "password-refused"
+    PASSWORD_THROTTLED = "password-throttled"
     USER_ADDED = "user-added"
     USER_ROLE_CHANGED = "user-role-changed"
     USER_DISABLED = "user-disabled"

@@ -14,6 +14,7 @@ from ..accounts import (
 from ..logins import begin_session
 from ..queries.sessions import find_sessions
 from ..queries.users import get_user
+from ..reauthentication import check_own_password, needs_password, require_password
 from . import bp
 
 
@@ -31,6 +32,7 @@ def set_password() -> ResponseReturnValue:
     )
     user = get_user(current_user.id)
     try:
+        check_own_password(old, "old_password")
         change_own_password(user, old, new, again)
     except AccountError as error:
         return _draw(error)
@@ -42,6 +44,10 @@ def set_password() -> ResponseReturnValue:
 @bp.post("/account/other-sessions/end")
 def end_sessions() -> ResponseReturnValue:
     """Log oneself out everywhere else."""
+    try:
+        require_password()
+    except AccountError as error:
+        return _draw(error)
     n_ended = end_other_sessions(current_user, g.session.id)
     flash(f"Logged out in {n_ended} other {'place' if n_ended == 1 else 'places'}.")
     return redirect(url_for("pages.show_password"), 303)
@@ -53,6 +59,7 @@ def _draw(error: AccountError | None = None) -> str:
         error=error,
         sessions=find_sessions(current_user.id),
         own_session=g.get("session"),
+        asks_password=needs_password(),
         min_password=MIN_PASSWORD,
         max_password=MAX_PASSWORD,
     )

@@ -6,17 +6,16 @@ from flask import current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from ..audit import record_alone
+from ..audit import known_name, record_alone
 from ..auth import find_user, is_own_path
 from ..logins import begin_session, end_session
 from ..models import Action
-from ..throttling import forgive_account, limit_tries_of_account, limit_tries_of_address
+from ..throttling import forgive_tries, limit_tries
 from . import bp
 
 
 @bp.route("/login", methods=["GET", "POST"])
-@limit_tries_of_address
-@limit_tries_of_account
+@limit_tries
 def login() -> ResponseReturnValue:
     """Show the form; sign in who knows a password, and lead to where they wanted to go."""
     if current_user.is_authenticated:
@@ -26,11 +25,11 @@ def login() -> ResponseReturnValue:
     username = request.form.get("username", "").strip()
     user = find_user(username, request.form.get("password", ""))
     if user is None:
-        record_alone(Action.LOGIN_REFUSED, username)
+        record_alone(Action.LOGIN_REFUSED, known_name(username))
         return render_template(
             "sessions/login.html", next=_wanted_path(), username=username, is_refused=True
         )
-    forgive_account()
+    forgive_tries()
     begin_session(user)
     return redirect(_wanted_path())
 

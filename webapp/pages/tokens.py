@@ -9,11 +9,12 @@ from flask_login import current_user
 from werkzeug.datastructures import MultiDict
 
 from .. import accounts
-from ..accounts import MAX_NAME, AccountError
+from ..accounts import MAX_NAME, MAX_PASSWORD, AccountError
 from ..columns import utc_now
 from ..filters import ArgsReader
 from ..models import Scope, User
 from ..queries.users import MAX_TOKENS, count_tokens, find_latest_tokens, get_token, get_user
+from ..reauthentication import needs_password, require_password
 from . import bp
 
 # What the form offers; "date" reads the field beside it.
@@ -54,6 +55,7 @@ def add_token() -> ResponseReturnValue:
     asked = _read_asked()
     name = request.form.get("name", "").strip()
     try:
+        require_password()
         token = accounts.add_token(
             current_user, name, _read_expiry(request.form), _read_scope(request.form)
         )
@@ -89,6 +91,8 @@ def _draw(asked: Asked, **context: Any) -> str:
         total=count_tokens(user_id),
         max_tokens=MAX_TOKENS,
         max_name=MAX_NAME,
+        max_password=MAX_PASSWORD,
+        asks_password=needs_password(),
         now=utc_now(),
         owner=owner,
         expiries=EXPIRIES,

@@ -20,6 +20,7 @@ from ..accounts import (
 )
 from ..models import Role, User
 from ..queries.users import count_tokens, find_users_with_tokens, get_user
+from ..reauthentication import needs_password, require_password
 from . import bp
 
 NOT_ONESELF = "You cannot {} yourself; another admin can."
@@ -39,6 +40,7 @@ def add_user() -> ResponseReturnValue:
     given = request.form.get("password", "")
     password = given or make_up_password()
     try:
+        require_password()
         user_id = add_account(username, _read_role(), password)
     except AccountError as error:
         return _draw_list(error=error, values=request.form)
@@ -98,6 +100,7 @@ def set_user_password(user_id: int) -> ResponseReturnValue:
         # A form that is sent again, by a reload say, must not change the new password.
         if request.form.get("seen") != user.get_id():
             raise AccountError("password", "The password was changed since this form was shown.")
+        require_password()
         change_password(user_id, password)
     except AccountError as error:
         return _draw(user, error=error)
@@ -109,7 +112,14 @@ def set_user_password(user_id: int) -> ResponseReturnValue:
 
 def _draw_list(**context: Any) -> str:
     users = find_users_with_tokens()
-    return render_template("users/list.html", users=users, roles=list(Role), **LIMITS, **context)
+    return render_template(
+        "users/list.html",
+        users=users,
+        roles=list(Role),
+        asks_password=needs_password(),
+        **LIMITS,
+        **context,
+    )
 
 
 def _draw(user: User, **context: Any) -> str:
@@ -118,6 +128,7 @@ def _draw(user: User, **context: Any) -> str:
         user=user,
         n_tokens=count_tokens(user.id),
         is_self=user.id == current_user.id,
+        asks_password=needs_password(),
         **LIMITS,
         **context,
     )

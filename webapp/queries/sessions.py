@@ -8,7 +8,7 @@ from sqlalchemy import Select, Text, bindparam, delete, select
 from sqlalchemy.orm import contains_eager
 
 from ..extensions import db
-from ..models import Session
+from ..models import Session, User
 
 
 def find_session_of_hash(key_hash: str) -> Session | None:
@@ -27,6 +27,15 @@ def find_sessions(user_id: int) -> Sequence[Session]:
     """Return the sessions of a user, the latest first."""
     statement = select(Session).where(Session.user_id == user_id)
     return db.session.scalars(statement.order_by(Session.last_seen_at.desc(), Session.id)).all()
+
+
+def has_session_at(username: str, address: str) -> bool:
+    """Tell whether a user of this name has a session that began at this address."""
+    if "\0" in username:  # PostgreSQL cannot look for such a text.
+        return False
+    statement = select(Session.id).join(Session.user)
+    statement = statement.where(User.username == username, Session.address == address)
+    return db.session.scalars(statement.limit(1)).first() is not None
 
 
 def delete_sessions(user_id: int, except_id: int | None = None) -> int:

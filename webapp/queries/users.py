@@ -53,6 +53,8 @@ def get_user(user_id: int) -> User:
 
 def find_user_named(username: str) -> User | None:
     """Return the user of this name, active or not, if there is one."""
+    if "\0" in username:  # PostgreSQL cannot look for such a text.
+        return None
     return db.session.scalar(select(User).where(User.username == username))
 
 

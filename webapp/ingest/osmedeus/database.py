@@ -5,7 +5,8 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import orjson
 
@@ -72,9 +73,10 @@ class Texts(NamedTuple):
 class SourceDatabase:
     """The tables that matter, read by column name."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, file: Path) -> None:
         """Look at the tables; raise SourceError when they are not Osmedeus's or damaged."""
         self._connection = connection
+        self._file = file
         # Plain tuples, for what is read of every step there is.
         self._cursor = connection.cursor()
         self._cursor.row_factory = None
@@ -184,7 +186,26 @@ class SourceDatabase:
                 yield dict(row)
 
     def _find_columns(self, table: str) -> set[str]:
-        return {row["name"] for row in self._connection.execute(f'PRAGMA table_info("{table}")')}
+        """Return the names of a table's columns, none where there is no such table.
+
+        Raises SourceError for what only looks like a table: to read a view, a virtual table or a
+        computed column runs whatever its author wrote, without an end perhaps.
+        """
+        # What SQLite made of the schema, and will read; the schema's own words may lie.
+        found = self._connection.execute(f'PRAGMA table_list("{table}")').fetchall()
+        if any(row["type"] != "table" for row in found):
+            self._refuse(f"{table} is a {found[0]['type']}, not a plain table")
+        if any(row["wr"] for row in found):
+            self._refuse(f"its table {table} has no row ids")
+        columns = self._connection.execute(f'PRAGMA table_xinfo("{table}")').fetchall()
+        if any(column["hidden"] for column in columns):
+            self._refuse(f"its table {table} has computed columns")
+        return {column["name"] for column in columns}
+
+    def _refuse(self, why: str) -> NoReturn:
+        raise SourceError(
+            f"{self._file} is no database that Osmedeus made: {why}; nothing was imported."
+        )
 
     def _select(self, table: str, columns: tuple[str, ...]) -> str:
         """Return a SELECT in which a column that this version lacks is NULL."""

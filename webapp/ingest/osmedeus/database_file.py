@@ -25,6 +25,10 @@ WAL_VERSION = 2
 BUSY_SECONDS = 5.0
 LOCKED = "{} is locked by another program; try again when it has ended."
 COPY_TRIES = 5
+# Nothing is written, and no function, CHECK or damaged cell that a hostile schema brings does harm.
+PRAGMAS = ("query_only = ON", "trusted_schema = OFF", "cell_size_check = ON") + (
+    "ignore_check_constraints = ON",
+)
 # The bytes that SQLite locks, from its file format: every reader holds a lock on these.
 SHARED_FIRST, SHARED_SIZE = 0x40000002, 510
 
@@ -111,6 +115,8 @@ def _connect(uri: str) -> sqlite3.Connection:
     connection.row_factory = sqlite3.Row
     # What is no UTF-8 must not end an import.
     connection.text_factory = partial(str, encoding="utf-8", errors="replace")
+    for pragma in PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
     return connection
 
 

@@ -71,7 +71,7 @@ def import_base(
     """
     base = find_base(path, workspaces)
     with _without_collector(), _conflicts_explained(), opened(base.database) as connection:
-        database = SourceDatabase(connection)
+        database = SourceDatabase(connection, base.database)
         run = _Import(base, database, find_shifts, report)
         run.read()
         source = find_or_make_source(KIND, base.database, base.workspaces, name)
