@@ -32,7 +32,7 @@ LINE = "{n:08d} worker fetched http://host{n}.example.com/page in {ms} ms\n"
 
 
 def fill(app: Flask, rows: int) -> float:
-    """Write so many steps in a hundredth as many runs; return the seconds that took."""
+    """Write so many steps in a hundredth as many runs; return the seconds that the writer took."""
     chance = random.Random(20_261_120)
     began_at = _first_start(rows)
     with app.app_context():
@@ -42,16 +42,37 @@ def fill(app: Flask, rows: int) -> float:
         source_id = source.id
         # Else its transaction lasts as long as the fill, and SQLite's log only grows.
         db.session.rollback()
-        began = time.perf_counter()
+        watch = Stopwatch()
         with Writer(db.engine, source_id) as writer:
             for first in range(0, rows // STEPS_PER_RUN, RUNS_PER_BATCH):
                 last = min(first + RUNS_PER_BATCH, rows // STEPS_PER_RUN)
                 records = [_run(number, began_at, chance) for number in range(first, last)]
-                ids = writer.put_runs(records)
+                with watch:
+                    ids = writer.put_runs(records)
                 for record in records:
-                    for step in _steps(record, ids[record.source_key], chance):
-                        writer.put_step(step)
-        return time.perf_counter() - began
+                    steps = list(_steps(record, ids[record.source_key], chance))
+                    with watch:
+                        for step in steps:
+                            writer.put_step(step)
+            with watch:
+                writer.flush()
+        return watch.seconds
+
+
+class Stopwatch:
+    """Add up how long blocks take."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.seconds = 0.0
+
+    def __enter__(self) -> None:
+        """Start."""
+        self._began = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        self.seconds += time.perf_counter() - self._began
 
 
 def _first_start(rows: int) -> datetime:
