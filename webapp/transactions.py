@@ -3,8 +3,9 @@
 Tell too when the wait was too long.
 """
 
+import logging
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import psycopg
@@ -13,6 +14,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from .config import Settings
+from .database import first_line_of
 from .extensions import db
 
 BUSY = "The database is busy: an import is writing. Try again."
@@ -26,6 +28,7 @@ STATES = {"55P03": BUSY, "40P01": BUSY, "57014": TOO_SLOW}
 GONE_STATES = ("57P", "08", "53300")
 # SQLite tells more in the upper bits of its codes.
 SQLITE_PRIMARY = 0xFF
+_logger = logging.getLogger(__name__)
 SQLITE_CODES = {
     sqlite3.SQLITE_BUSY: BUSY,
     sqlite3.SQLITE_LOCKED: BUSY,
@@ -47,6 +50,35 @@ def writing() -> Iterator[None]:
         db.session.commit()
     finally:
         db.session.rollback()
+
+
+def begin_snapshot() -> None:
+    """Let the session see one moment from here on, as one of SQLite does by itself.
+
+    On PostgreSQL, what the session held is read anew.
+    """
+    if db.engine.dialect.name == "postgresql":
+        db.session.rollback()
+        db.session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+
+
+def keep_connection() -> tuple[Connection, Callable[[], None]]:
+    """Let the session's connection outlast the request, in its transaction.
+
+    Return it, and what ends it; the request has another session from here on.
+    """
+    session = db.session()
+    connection = session.connection()
+    db.session.registry.clear()
+
+    def end() -> None:
+        try:
+            session.close()
+        except DBAPIError as error:
+            _logger.info("a connection was lost: %s", first_line_of(error))
+            session.invalidate()
+
+    return connection, end
 
 
 @contextmanager
