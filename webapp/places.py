@@ -30,11 +30,14 @@ _EXTENSION = "stepboard-places"
 
 
 class _Places:
-    """So many may work at a time; at most half of them, for as long as their readers take."""
+    """So many may work at a time; a quarter of them for as long as their readers take.
+
+    What is sent piece by piece needs some 25 MB of memory where outputs are large.
+    """
 
     def __init__(self, n: int) -> None:
         self.all = threading.BoundedSemaphore(n)
-        self.of_streams = threading.BoundedSemaphore(max(1, n // 2))
+        self.of_streams = threading.BoundedSemaphore(max(1, n // 4))
 
 
 def init_places(app: Flask, settings: Settings) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from .config import Settings
-from .database import first_line_of
+from .database import USUAL_CACHE, first_line_of
 from .extensions import db
 
 BUSY = "The database is busy: an import is writing. Try again."
@@ -28,6 +28,8 @@ STATES = {"55P03": BUSY, "40P01": BUSY, "57014": TOO_SLOW}
 GONE_STATES = ("57P", "08", "53300")
 # SQLite tells more in the upper bits of its codes.
 SQLITE_PRIMARY = 0xFF
+# Kibibytes, as SQLite writes them.
+STREAM_CACHE = -1_024
 _logger = logging.getLogger(__name__)
 SQLITE_CODES = {
     sqlite3.SQLITE_BUSY: BUSY,
@@ -70,9 +72,15 @@ def keep_connection() -> tuple[Connection, Callable[[], None]]:
     session = db.session()
     connection = session.connection()
     db.session.registry.clear()
+    is_sqlite = connection.dialect.name == "sqlite"
+    if is_sqlite:
+        # What is read once, and much of it, need not be kept.
+        connection.exec_driver_sql(f"PRAGMA cache_size = {STREAM_CACHE}")
 
     def end() -> None:
         try:
+            if is_sqlite:
+                connection.exec_driver_sql(f"PRAGMA cache_size = {USUAL_CACHE}")
             session.close()
         except DBAPIError as error:
             _logger.info("a connection was lost: %s", first_line_of(error))

@@ -7,7 +7,15 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from ..queries.conditions import Selected
-from ..queries.wire import SLICE_ROWS, Model, read_output, read_parts, read_slice, wire_columns
+from ..queries.wire import (
+    FEW_ROWS,
+    Model,
+    read_output,
+    read_parts,
+    read_slice,
+    slice_rows,
+    wire_columns,
+)
 from ..streams import cut
 from .json import dumps
 from .paging import Paging
@@ -68,9 +76,10 @@ class RowWriter:
     ) -> Iterator[bytes]:
         """Return the whole answer piece by piece, few rows at a time."""
         before = b'{"data":['
-        for start in range(0, len(ids), SLICE_ROWS):
-            some = ids[start : start + SLICE_ROWS]
+        start, n = 0, FEW_ROWS
+        while some := ids[start : start + n]:
             rows = read_slice(connection, self.model, self.keys, some)
+            start, n = start + n, slice_rows(rows)
             for pieces in self._write_rows(connection, rows):
                 yield before
                 yield from pieces

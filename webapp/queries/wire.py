@@ -13,6 +13,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
+    Integer,
     Row,
     Select,
     String,
@@ -36,8 +37,11 @@ SLICE_ROWS = 250
 DENSE = 1.2
 HELD_BYTES = 4 * 1024 * 1024
 # A longer output is not read with its row, but by parts of so many characters.
-LONG_BYTES = 64 * 1024
+LONG_BYTES = 32 * 1024
 PART_CHARACTERS = 256 * 1024
+# So much is read at once, as far as the rows before tell, but a few rows at least.
+SLICE_BYTES = 512 * 1024
+FEW_ROWS = 20
 # The size of an output, which no answer has by this name.
 SIZE = "size_of_output"
 
@@ -76,6 +80,12 @@ def read_slice(
         statement, values = _listed(model, columns, is_sqlite), {"ids": given}
     found = {row[0]: row for row in connection.execute(statement, values).all()}
     return [found[one] for one in ids if one in found]
+
+
+def slice_rows(rows: Sequence[Row[Any]]) -> int:
+    """Return how many rows to read next, after these."""
+    size = sum(min(getattr(row, SIZE, 0), LONG_BYTES) for row in rows)
+    return min(max(SLICE_BYTES * len(rows) // (size + 1), FEW_ROWS), SLICE_ROWS)
 
 
 def read_output(connection: Connection, step_id: int) -> str:
@@ -127,5 +137,5 @@ def _listed(model: Model, columns: tuple[Selected, ...], is_sqlite: bool) -> Sel
 
 @cache
 def _part() -> Select[tuple[str]]:
-    part = func.substr(Step.output, bindparam("start", type_=BigInteger), PART_CHARACTERS)
+    part = func.substr(Step.output, bindparam("start", type_=Integer), PART_CHARACTERS)
     return select(part).where(Step.id == bindparam("of", type_=BigInteger))
