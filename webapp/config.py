@@ -19,8 +19,8 @@ PREFIX = "STEPBOARD_"
 URL_PREFIX = r"(/[A-Za-z0-9._~-]+)+"
 LOG_FORMATS = ("text", "json")
 LOG_LEVELS = ("debug", "info", "warning", "error")
-# What Flask-Compress makes smaller: pages and JSON. Static files bring their own (static_files.py),
-# and what is streamed keeps its length. The levels cost a page less than a millisecond.
+# What Flask-Compress makes smaller: pages and JSON, also those that are sent piece by piece. Static
+# files bring their own (static_files.py). The levels cost a page less than a millisecond.
 COMPRESSION = {
     "COMPRESS_MIMETYPES": ("text/html", "application/json"),
     "COMPRESS_ALGORITHM": ("zstd", "br", "gzip"),
@@ -28,7 +28,7 @@ COMPRESSION = {
     "COMPRESS_BR_LEVEL": 4,
     "COMPRESS_LEVEL": 5,
     "COMPRESS_MIN_SIZE": 1000,
-    "COMPRESS_STREAMS": False,
+    "COMPRESS_ALGORITHM_STREAMING": ("zstd", "br", "gzip"),
 }
 
 

@@ -22,6 +22,8 @@ from .measuring import TimedConnection
 
 # How many of SQLite's instructions go by between two looks at the clock: some 0.1 ms.
 LOOK_AT_CLOCK = 20_000
+# What SQLite keeps of its pages for each connection: 16 MiB, as it writes them.
+USUAL_CACHE = -16_384
 # A request waits no longer for one of PostgreSQL's connections.
 POOL_TIMEOUT_S = 5
 # Nor for a server of PostgreSQL that does not answer, unless DATABASE_URL says how long.
@@ -110,7 +112,7 @@ def _set_pragmas(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
         "synchronous = NORMAL",
         "foreign_keys = ON",
         "temp_store = MEMORY",
-        "cache_size = -16384",
+        f"cache_size = {USUAL_CACHE}",
         "wal_autocheckpoint = 8192",
     ):
         cursor.execute(f"PRAGMA {pragma}")

@@ -6,9 +6,10 @@ so many work at a time: as many as the machine and the database's connections ar
 
 import threading
 import time
+from collections.abc import Callable
 from io import BytesIO
 
-from flask import Flask, g, request
+from flask import Flask, current_app, g, request
 from werkzeug.exceptions import RequestTimeout, ServiceUnavailable
 
 from .config import Settings
@@ -21,14 +22,30 @@ BODY_S = 10.0
 # A read lasts until all of it is there: of a byte a second, no longer than this beyond the time.
 READ_BYTES = 4
 RETRY_S = 5
+# What is sent piece by piece waits so long for one of the places that are free for it.
+STREAM_WAIT_S = 2.0
 # They ask no database, and whoever asks whether the server lives must not wait for a place.
 PLACELESS = frozenset({"static", "health.show_health"})
+_EXTENSION = "stepboard-places"
+
+
+class _Places:
+    """So many may work at a time; a quarter of them for as long as their readers take.
+
+    What is sent piece by piece needs some 25 MB of memory where outputs are large.
+    """
+
+    def __init__(self, n: int) -> None:
+        self.all = threading.BoundedSemaphore(n)
+        self.of_streams = threading.BoundedSemaphore(max(1, n // 4))
 
 
 def init_places(app: Flask, settings: Settings) -> None:
     """Have every request wait for its body, then for a place, and free that when it is done."""
     # One request may hold two connections: its session's, and one that writes on the way.
-    places = threading.BoundedSemaphore(max(1, min(MOST_PLACES, settings.pool_size // 2)))
+    kept = _Places(max(1, min(MOST_PLACES, settings.pool_size // 2)))
+    app.extensions[_EXTENSION] = kept
+    places = kept.all
     waited_for = threading.BoundedSemaphore(MOST_WAITED_FOR)
 
     def take_place() -> None:
@@ -49,6 +66,24 @@ def init_places(app: Flask, settings: Settings) -> None:
 
     app.before_request(take_place)
     app.teardown_request(free_place)
+
+
+def keep_place() -> Callable[[], None]:
+    """Let the place of the request at hand outlast it, for what is sent piece by piece.
+
+    Return what frees it. Raises ServiceUnavailable while others have all that are for this.
+    """
+    places: _Places = current_app.extensions[_EXTENSION]
+    if not places.of_streams.acquire(timeout=STREAM_WAIT_S):
+        raise ServiceUnavailable("Too many large pages are being sent.", retry_after=RETRY_S)
+    has_place = g.pop("has_place", False)
+
+    def free() -> None:
+        places.of_streams.release()
+        if has_place:
+            places.all.release()
+
+    return free
 
 
 def _has_body() -> bool:

@@ -3,8 +3,9 @@
 Tell too when the wait was too long.
 """
 
+import logging
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import psycopg
@@ -13,6 +14,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from .config import Settings
+from .database import USUAL_CACHE, first_line_of
 from .extensions import db
 
 BUSY = "The database is busy: an import is writing. Try again."
@@ -26,6 +28,9 @@ STATES = {"55P03": BUSY, "40P01": BUSY, "57014": TOO_SLOW}
 GONE_STATES = ("57P", "08", "53300")
 # SQLite tells more in the upper bits of its codes.
 SQLITE_PRIMARY = 0xFF
+# Kibibytes, as SQLite writes them.
+STREAM_CACHE = -1_024
+_logger = logging.getLogger(__name__)
 SQLITE_CODES = {
     sqlite3.SQLITE_BUSY: BUSY,
     sqlite3.SQLITE_LOCKED: BUSY,
@@ -47,6 +52,41 @@ def writing() -> Iterator[None]:
         db.session.commit()
     finally:
         db.session.rollback()
+
+
+def begin_snapshot() -> None:
+    """Let the session see one moment from here on, as one of SQLite does by itself.
+
+    On PostgreSQL, what the session held is read anew.
+    """
+    if db.engine.dialect.name == "postgresql":
+        db.session.rollback()
+        db.session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+
+
+def keep_connection() -> tuple[Connection, Callable[[], None]]:
+    """Let the session's connection outlast the request, in its transaction.
+
+    Return it, and what ends it; the request has another session from here on.
+    """
+    session = db.session()
+    connection = session.connection()
+    db.session.registry.clear()
+    is_sqlite = connection.dialect.name == "sqlite"
+    if is_sqlite:
+        # What is read once, and much of it, need not be kept.
+        connection.exec_driver_sql(f"PRAGMA cache_size = {STREAM_CACHE}")
+
+    def end() -> None:
+        try:
+            if is_sqlite:
+                connection.exec_driver_sql(f"PRAGMA cache_size = {USUAL_CACHE}")
+            session.close()
+        except DBAPIError as error:
+            _logger.info("a connection was lost: %s", first_line_of(error))
+            session.invalidate()
+
+    return connection, end
 
 
 @contextmanager

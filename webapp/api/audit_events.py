@@ -7,6 +7,7 @@ from ..queries.audit import count_audit_events, find_audit_events
 from . import bp
 from .describing import describe
 from .json import AUDIT_KEYS, list_response, rows_to_dicts
+from .paging import Paging
 from .resources import AUDIT_EVENT, rows_of
 
 
@@ -16,4 +17,5 @@ def list_audit_events(filters: AuditFilters) -> Response:
     """List who did what, newest first unless `sort` says otherwise."""
     events = find_audit_events(filters)
     total = count_audit_events(filters, exact=True).n
-    return list_response(rows_to_dicts(events, AUDIT_KEYS), total, filters.offset, filters.limit)
+    paging = Paging(total, filters.offset, filters.limit)
+    return list_response(rows_to_dicts(events, AUDIT_KEYS), paging)

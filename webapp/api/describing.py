@@ -23,6 +23,7 @@ from flask import Response, request
 
 from ..filters import ArgsReader, Reading
 from .arguments import refuse
+from .etags import answer_not_modified, find_etag, is_known, mark
 from .resources import Answer
 
 View = Callable[..., Response]
@@ -34,7 +35,8 @@ class Operation:
     """What one route takes and gives.
 
     `errors` are statuses beside those that follow from the address, each with when it is sent.
-    `body` is the JSON schema of the request's body.
+    `body` is the JSON schema of the request's body. `is_versioned` tells that the answer changes
+    only with the history, so that it has an ETag; unless the query goes by the clock.
     """
 
     answer: Answer
@@ -45,6 +47,7 @@ class Operation:
     errors: Mapping[int, str] = field(default_factory=dict)
     status: int = 200
     asks_database: bool = True
+    is_versioned: bool = False
 
 
 def describe(answer: Answer, **values: Any) -> Callable[[View], View]:
@@ -54,12 +57,21 @@ def describe(answer: Answer, **values: Any) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         def respond(**path: Any) -> Response:
-            return view(*_read_query(operation), **path)
+            asked = _read_query(operation)
+            etag = find_etag() if _has_etag(operation, asked) else None
+            if etag and is_known(etag):
+                return answer_not_modified(etag)
+            response = view(*asked, **path)
+            return mark(response, etag) if etag else response
 
         respond.__dict__["operation"] = operation
         return respond
 
     return decorate
+
+
+def _has_etag(operation: Operation, asked: tuple[Any, ...]) -> bool:
+    return operation.is_versioned and not any(one.goes_by_clock for one in asked)
 
 
 def _read_query(operation: Operation) -> tuple[Any, ...]:

@@ -6,8 +6,11 @@ from typing import Any
 import orjson
 from flask import Response
 
+from .paging import Paging
+
 # RFC 3339 with Z; microseconds only where there are some.
-_OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE
+_TIMES = orjson.OPT_UTC_Z
+JSON_TYPE = "application/json"
 
 # The documented step; nothing may be added to it.
 STEP_KEYS = (
@@ -27,6 +30,7 @@ STEP_KEYS = (
 )
 # What follows in the lists of our own, after the `run_uuid`.
 STEP_MORE_KEYS = ("workspace", "module_name", "position", "recovered", "exports")
+STEP_OF_RUN_KEYS = (*STEP_KEYS, "run_uuid", *STEP_MORE_KEYS)
 # What only a single step has besides.
 STEP_DETAIL_KEYS = ("source_key", "output_bytes", "output_lines")
 RUN_KEYS = (
@@ -96,10 +100,15 @@ AUDIT_KEYS = (
 )
 
 
+def dumps(value: Any) -> bytes:
+    """Return JSON, without a newline at its end."""
+    return orjson.dumps(value, option=_TIMES)
+
+
 def json_response(value: Any, status: int = 200) -> Response:
     """Return a JSON response."""
-    body = orjson.dumps(value, option=_OPTIONS)
-    return Response(body, status=status, mimetype="application/json")
+    body = orjson.dumps(value, option=_TIMES | orjson.OPT_APPEND_NEWLINE)
+    return Response(body, status=status, mimetype=JSON_TYPE)
 
 
 def row_to_dict(row: Any, keys: Iterable[str]) -> dict[str, Any]:
@@ -113,15 +122,20 @@ def rows_to_dicts(rows: Iterable[Any], keys: Iterable[str]) -> list[dict[str, An
     return [row_to_dict(row, names) for row in rows]
 
 
-def full_step_to_dict(
-    step: Any, run_uuid: str, more_keys: Iterable[str] = STEP_MORE_KEYS
-) -> dict[str, Any]:
-    """Return a step with the documented keys first and ours after them."""
+def full_step_to_dict(step: Any, run_uuid: str) -> dict[str, Any]:
+    """Return a single step with the documented keys first and ours after them."""
     documented = row_to_dict(step, STEP_KEYS)
-    return {**documented, "run_uuid": run_uuid, **row_to_dict(step, more_keys)}
+    more = row_to_dict(step, (*STEP_MORE_KEYS, *STEP_DETAIL_KEYS))
+    return {**documented, "run_uuid": run_uuid, **more}
 
 
-def list_response(data: list[Any], total: int, offset: int, limit: int) -> Response:
+def list_response(data: list[Any], paging: Paging) -> Response:
     """Return one page of a list as documented."""
-    pagination = {"total": total, "offset": offset, "limit": limit}
-    return json_response({"data": data, "pagination": pagination})
+    return with_links(json_response({"data": data, "pagination": paging.to_dict()}), paging)
+
+
+def with_links(response: Response, paging: Paging) -> Response:
+    """Add the links from a page to the others of its list."""
+    if links := paging.link_header():
+        response.headers["Link"] = links
+    return response

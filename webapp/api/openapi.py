@@ -12,7 +12,7 @@ from ..auth import ADMIN_ENDPOINTS, PUBLIC_ENDPOINTS
 from ..config import PROJECT, VERSION
 from ..filters import Parameter, record, values_schema
 from .describing import Operation
-from .resources import ERROR, PAGINATION, reference
+from .resources import CURSOR_PAGINATION, ERROR, PAGINATION, reference
 from .wording import ERRORS, INTRODUCTION, PARAMETERS, TITLE
 
 Json = dict[str, Any]
@@ -56,6 +56,19 @@ HEADERS = {
         }
     },
 }
+
+
+LINK: Json = {
+    "description": "The addresses of the pages `first`, `prev`, `next` and `last` (RFC 8288), as "
+    "paths; by a cursor `next` alone.",
+    "schema": {"type": "string"},
+}
+ETAG: Json = {
+    "description": "Sent back as `If-None-Match`, it asks whether anything has changed. None where "
+    "the query goes by the clock (`started=24h`).",
+    "schema": {"type": "string", "pattern": '^W/".+"$'},
+}
+NOT_MODIFIED = "Nothing has changed since the answer whose `ETag` was sent as `If-None-Match`."
 
 
 class Described:
@@ -169,7 +182,8 @@ def _describe_place(converter: str, name: str) -> Json:
 
 
 def _describe(parameter: Parameter) -> Json:
-    default = {"style": "form", "explode": True} if parameter.is_repeatable else {}
+    is_list = parameter.is_repeatable or parameter.is_joined
+    default = {"style": "form", "explode": not parameter.is_joined} if is_list else {}
     return {
         "name": parameter.name,
         "in": "query",
@@ -185,9 +199,21 @@ def _responses(route: Described) -> Json:
     if route.operation.example:
         path = EXAMPLES / f"{route.operation.example}.json"
         media["examples"] = {route.operation.example: {"value": orjson.loads(path.read_bytes())}}
-    good = {"description": answer.says, "content": {JSON_TYPE: media}}
+    good: Json = {"description": answer.says, "content": {JSON_TYPE: media}}
+    if headers := _headers(route):
+        good["headers"] = headers
+    found = {str(route.operation.status): good}
+    if route.operation.is_versioned:
+        found["304"] = {"description": NOT_MODIFIED, "headers": {"ETag": ETAG}}
     errors = {str(status): _error(status, says) for status, says in find_errors(route).items()}
-    return {str(route.operation.status): good, **errors}
+    return {**found, **errors}
+
+
+def _headers(route: Described) -> Json:
+    """Return the headers of a good answer."""
+    is_page = "pagination" in route.operation.answer.schema.get("properties", {})
+    headers = {"Link": LINK} if is_page else {}
+    return {**headers, "ETag": ETAG} if route.operation.is_versioned else headers
 
 
 def _error(status: int, says: str) -> Json:
@@ -198,6 +224,8 @@ def _error(status: int, says: str) -> Json:
 
 def _schemas(routes: list[Described]) -> Json:
     """Return the schemas that the answers refer to, by name."""
-    found = [route.operation.answer.resource for route in routes]
-    resources = {resource.name: resource.schema() for resource in found if resource}
-    return {**dict(sorted(resources.items())), "Pagination": PAGINATION, "Error": ERROR}
+    resources: dict[str, Json] = {}
+    for route in routes:
+        resources.update(route.operation.answer.schemas)
+    paginations = {"Pagination": PAGINATION, "CursorPagination": CURSOR_PAGINATION}
+    return {**dict(sorted(resources.items())), **paginations, "Error": ERROR}

@@ -29,7 +29,7 @@ from .json import (
     SOURCE_KEYS,
     STEP_DETAIL_KEYS,
     STEP_KEYS,
-    STEP_MORE_KEYS,
+    STEP_OF_RUN_KEYS,
 )
 from .wording import KEYS
 
@@ -55,6 +55,15 @@ class Resource:
         """Return its JSON schema: exactly these keys, always all of them."""
         return closed_object({**{key: self._key_schema(key) for key in self.keys}, **self.more})
 
+    def schema_of_fields(self) -> Json:
+        """Return the schema of what `fields` leaves of it: some of its keys, but at least one."""
+        return {**self.schema(), "required": [], "minProperties": 1}
+
+    @property
+    def name_of_fields(self) -> str:
+        """Return the name of that in the document."""
+        return f"{self.name}Fields"
+
     def _key_schema(self, key: str) -> Json:
         column = table_of(self.borrowed.get(key, self.model)).c[key]
         schema = _column_schema(column)
@@ -67,28 +76,39 @@ class Resource:
 class Answer:
     """What a route gives when all goes well: a description and a JSON schema.
 
-    `resource` is what the schema refers to, if it does.
+    `schemas` are what the schema refers to, by name.
     """
 
     says: str
     schema: Json
-    resource: Resource | None = None
+    schemas: Mapping[str, Json] = field(default_factory=dict)
 
 
 def one_of(resource: Resource, says: str = "It.") -> Answer:
     """Return the answer that is one object."""
-    return Answer(says, reference(resource.name), resource)
+    return Answer(says, reference(resource.name), {resource.name: resource.schema()})
 
 
-def rows_of(resource: Resource, says: str = "One page of them.") -> Answer:
-    """Return the answer that is one page of a list."""
-    return Answer(says, page_of(reference(resource.name)), resource)
+def rows_of(
+    resource: Resource,
+    says: str = "One page of them.",
+    has_fields: bool = False,
+    has_cursor: bool = False,
+) -> Answer:
+    """Return the answer that is one page of a list; of some fields, by a cursor, if these are."""
+    schemas = {resource.name: resource.schema()}
+    if has_fields:
+        schemas[resource.name_of_fields] = resource.schema_of_fields()
+    items = [reference(name) for name in schemas]
+    page = page_of({"anyOf": items} if has_fields else items[0], has_cursor)
+    return Answer(says, page, schemas)
 
 
-def page_of(items: Json) -> Json:
+def page_of(items: Json, has_cursor: bool = False) -> Json:
     """Return the schema of one page of a list of such items."""
     data = {"type": "array", "items": items}
-    return closed_object({"data": data, "pagination": reference("Pagination")})
+    pagination = reference("CursorPagination" if has_cursor else "Pagination")
+    return closed_object({"data": data, "pagination": pagination})
 
 
 def reference(name: str) -> Json:
@@ -128,9 +148,7 @@ def _column_schema(column: Column[Any]) -> Json:
 COUNTED: Json = {"type": "integer", "minimum": 0}
 _STEP_VALUES = {"status": StepStatus, "recovered": Recovered}
 STEP_RESULT = Resource("StepResult", Step, STEP_KEYS, _STEP_VALUES)
-STEP_OF_RUN = Resource(
-    "StepOfRun", Step, (*STEP_KEYS, "run_uuid", *STEP_MORE_KEYS), _STEP_VALUES, {"run_uuid": Run}
-)
+STEP_OF_RUN = Resource("StepOfRun", Step, STEP_OF_RUN_KEYS, _STEP_VALUES, {"run_uuid": Run})
 STEP_DETAILS = Resource(
     "StepDetails", Step, (*STEP_OF_RUN.keys, *STEP_DETAIL_KEYS), _STEP_VALUES, {"run_uuid": Run}
 )
@@ -154,3 +172,12 @@ PAGINATION = closed_object(
         "limit": {**whole_number("How many this page can hold; at most 10000."), "maximum": 10_000},
     }
 )
+_NEXT_CURSOR: Json = {
+    "type": ["string", "null"],
+    "description": "Where `cursor` was sent, empty or not: what to send as the next one; `null` "
+    "at the end.",
+}
+CURSOR_PAGINATION = {
+    **PAGINATION,
+    "properties": {**PAGINATION["properties"], "next_cursor": _NEXT_CURSOR},
+}

@@ -12,6 +12,7 @@ from ..queries.sources import Holdings, count_holdings, find_sources, get_source
 from . import bp
 from .describing import describe
 from .json import SOURCE_KEYS, json_response, list_response, row_to_dict
+from .paging import Paging
 from .resources import SOURCE, Answer, closed_object, rows_of
 
 STARTED = Answer(
@@ -28,7 +29,7 @@ def list_sources(page: ListFilters) -> Response:
     sources, holdings = find_sources(), count_holdings()
     shown = sources[page.offset : page.offset + page.limit]
     data = [_tell(source, holdings.get(source.id, Holdings())) for source in shown]
-    return list_response(data, len(sources), page.offset, page.limit)
+    return list_response(data, Paging(len(sources), page.offset, page.limit))
 
 
 @bp.post("/sources/<int:source_id>/import")

@@ -1,36 +1,53 @@
 """Answer for steps, as ../shared/spec/step-results.md documents it."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
 from flask import Response
+from sqlalchemy import Row
 
 from ..filters import StepFilters
-from ..queries.steps import API_COLUMNS, count_steps, find_steps, get_step
+from ..models import Step
+from ..queries.conditions import Selected
+from ..queries.steps import count_steps, find_step_ids, find_steps, get_step
 from . import bp
+from .asking import Asked, read_steps
 from .describing import describe
-from .json import (
-    STEP_DETAIL_KEYS,
-    STEP_KEYS,
-    STEP_MORE_KEYS,
-    full_step_to_dict,
-    json_response,
-    list_response,
-    rows_to_dicts,
-)
+from .json import STEP_KEYS, full_step_to_dict, json_response
+from .pages import Page
 from .resources import STEP_DETAILS, STEP_RESULT, one_of, rows_of
+from .rows import RowWriter
 
 
 @bp.get("/step-results")
-@describe(rows_of(STEP_RESULT), query=StepFilters.read, example="step-results")
-def list_step_results(filters: StepFilters) -> Response:
+@describe(
+    rows_of(STEP_RESULT, has_fields=True, has_cursor=True),
+    query=partial(read_steps, keys=STEP_KEYS),
+    example="step-results",
+    is_versioned=True,
+)
+def list_step_results(asked: Asked[StepFilters]) -> Response:
     """List steps, in ascending order of their ids unless `sort` says otherwise."""
-    rows = find_steps(filters, API_COLUMNS)
-    total = count_steps(filters, exact=True).n
-    return list_response(rows_to_dicts(rows, STEP_KEYS), total, filters.offset, filters.limit)
+    filters = asked.filters
+    after_id = asked.cursor.after_id if asked.cursor else None
+
+    def find_rows(n: int, columns: Sequence[Selected]) -> Sequence[Row[Any]]:
+        return find_steps(replace(filters, limit=n), columns, after_id=after_id)
+
+    def find_ids(n: int) -> Sequence[int]:
+        return find_step_ids(replace(filters, limit=n), after_id)
+
+    def count() -> int:
+        return count_steps(filters, exact=True).n
+
+    return Page(asked, RowWriter(Step, asked.fields), find_rows, find_ids, count).answer()
 
 
 @bp.get("/step-results/<int:step_id>")
-@describe(one_of(STEP_DETAILS))
+@describe(one_of(STEP_DETAILS), is_versioned=True)
 def show_step_result(step_id: int) -> Response:
     """Show one step: the keys of the list first, then more."""
     step = get_step(step_id)
-    more_keys = (*STEP_MORE_KEYS, *STEP_DETAIL_KEYS)
-    return json_response(full_step_to_dict(step, step.run.run_uuid, more_keys))
+    return json_response(full_step_to_dict(step, step.run.run_uuid))

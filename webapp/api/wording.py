@@ -25,11 +25,15 @@ PARAMETERS = {
     "is given.",
     "created_before": "Done before this moment: an RFC 3339 time or a date, UTC where no zone is "
     "given.",
+    "cursor": "Where the page begins, instead of `offset`, in an order of ids: empty for the first "
+    "page, then each page's `pagination.next_cursor`. It holds for these filters and this order.",
     "ended": "Ended in the last hour, the last 24 hours, the last 7 days, or today (in UTC).",
     "ended_after": "Ended at this moment or later: an RFC 3339 time or a date, UTC where no zone "
     "is given.",
     "ended_before": "Ended before this moment: an RFC 3339 time or a date, UTC where no zone is "
     "given.",
+    "fields": "The keys that each row is to have, with commas between them: "
+    "`fields=id,status`. All of them, unless it is sent; an output that is left out is not read.",
     "limit": f"How many rows a page has; one above {MAX_LIMIT} means {MAX_LIMIT}.",
     "max_duration_ms": "At most this long: milliseconds, or a text such as `4 min 07 s`. What has "
     "not ended has no duration.",

@@ -11,6 +11,7 @@ from .reader import (
     MAX_CHARACTERS,
     MAX_LIMIT,
     MAX_VALUES,
+    NO_CURSOR,
     ArgsReader,
     FilterError,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "MAX_LIMIT",
     "MAX_VALUES",
     "NOT",
+    "NO_CURSOR",
     "PAGE_SIZES",
     "PRESETS",
     "STARTED",

@@ -42,9 +42,14 @@ class ListFilters:
         return cls.read_page(ArgsReader(args, blank_is_absent=False), default_limit)
 
     @classmethod
-    def read_page(cls, reader: ArgsReader, default_limit: int = DEFAULT_LIMIT) -> Self:
-        """Read `offset` and `limit` from a reader, which refuses all else."""
-        reader.refuse_unknown(("offset", "limit"))
+    def read_page(
+        cls,
+        reader: ArgsReader,
+        default_limit: int = DEFAULT_LIMIT,
+        others: tuple[str, ...] = (),
+    ) -> Self:
+        """Read `offset` and `limit` from a reader, which refuses all else but some others."""
+        reader.refuse_unknown(("offset", "limit", *others))
         offset, limit = reader.integer("offset", 0), reader.limit(default_limit)
         return cls(offset=offset, limit=limit, errors=tuple(reader.errors))
 
@@ -76,6 +81,11 @@ class ListFilters:
     def api_sort(cls) -> str:
         """Return the order that the API has without `sort`."""
         return "id"
+
+    @property
+    def goes_by_clock(self) -> bool:
+        """Tell whether the same query string can find other rows a moment later."""
+        return False
 
     def active(self) -> list[tuple[str, str]]:
         """Return each filter value in use as (name, value); the order and page are none."""
@@ -133,6 +143,11 @@ class TimedFilters(ListFilters):
             "min_duration_ms": reader.duration_ms("min_duration_ms"),
             "max_duration_ms": reader.duration_ms("max_duration_ms"),
         }
+
+    @property
+    def goes_by_clock(self) -> bool:
+        """Tell whether a range begins so long before now."""
+        return bool(self.started or self.ended)
 
     @property
     def has_starts(self) -> bool:

@@ -1,7 +1,7 @@
 """Read single values of a query string, collecting what is wrong with them; pure."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -14,6 +14,11 @@ MAX_LIMIT = 10_000
 # Far more than a person asks for; the databases limit the size of a statement and of a LIKE.
 MAX_VALUES = 500
 MAX_CHARACTERS = 4_000
+CURSOR_PATTERN = "[A-Za-z0-9_.-]{0,200}"
+NO_CURSOR = (
+    "this is none that was given for these filters and this order; take it from "
+    "pagination.next_cursor as it stands, or begin anew with an empty one (cursor=)"
+)
 
 
 class FilterError(NamedTuple):
@@ -97,6 +102,32 @@ class ArgsReader:
             return value
         self._refuse(name, f"{_quoted(value)} is not allowed; allowed are {', '.join(names)}")
         return default
+
+    def fields(self, name: str, allowed: Sequence[str]) -> tuple[str, ...]:
+        """Return the names out of a fixed set that commas part, in the order of that set.
+
+        All of them when the parameter is not given.
+        """
+        if not self._values(name) or not self._is_single(name):
+            return tuple(allowed)
+        given = self._values(name)[0].split(",")
+        for field in dict.fromkeys(given):
+            if field not in allowed:
+                says = f"{_quoted(field)} is not allowed; allowed are {', '.join(allowed)}"
+                self._refuse(name, f"{says}, with commas between them")
+            elif given.count(field) > 1:
+                self._refuse(name, f"{_quoted(field)} must be named once")
+        return tuple(field for field in allowed if field in given)
+
+    def cursor(self, name: str) -> str | None:
+        """Return the cursor as it was given, or None; an empty one stands before the first row."""
+        values = self._values(name)
+        if not values or not self._is_single(name):
+            return None
+        if not re.fullmatch(CURSOR_PATTERN, values[0]):
+            self._refuse(name, NO_CURSOR)
+            return None
+        return values[0]
 
     def integers(self, name: str) -> tuple[int, ...]:
         """Return the whole numbers of a parameter that may be repeated."""

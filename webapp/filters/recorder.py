@@ -4,13 +4,13 @@ A reading runs over an `ArgsRecorder` as it runs over an `ArgsReader`, so that t
 cannot say other names, values or limits than those that are checked.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from werkzeug.datastructures import MultiDict
 
-from .reader import DEFAULT_LIMIT, MAX_CHARACTERS, MAX_VALUES, ArgsReader
+from .reader import CURSOR_PATTERN, DEFAULT_LIMIT, MAX_CHARACTERS, MAX_VALUES, ArgsReader
 from .values import DURATION_PATTERN, MAX_INTEGER, NOT, TIME_PATTERN
 
 Schema = dict[str, Any]
@@ -28,6 +28,7 @@ WHOLE_NUMBER: Schema = {"type": "integer", "minimum": 0, "maximum": MAX_INTEGER}
 class Parameter(NamedTuple):
     """One parameter of a query string: the JSON schema of a value, and whether it may be repeated.
 
+    `is_joined` tells that commas part its values, each of which may stand once.
     `kind` says in a word how a value is read: text, choice, whole number, time or duration.
     """
 
@@ -35,6 +36,7 @@ class Parameter(NamedTuple):
     kind: str
     schema: Schema
     is_repeatable: bool = False
+    is_joined: bool = False
 
 
 class ArgsRecorder(ArgsReader):
@@ -74,6 +76,17 @@ class ArgsRecorder(ArgsReader):
         schema: Schema = {"type": "string", "enum": list(map(str, allowed))}
         self._note(name, "choice", {**schema, "default": default} if default else schema)
         return default
+
+    def fields(self, name: str, allowed: Sequence[str]) -> tuple[str, ...]:
+        """Note names with commas between them."""
+        schema: Schema = {"type": "string", "enum": list(allowed)}
+        self.parameters.append(Parameter(name, "choice", schema, is_joined=True))
+        return tuple(allowed)
+
+    def cursor(self, name: str) -> str | None:
+        """Note a cursor."""
+        self._note(name, "cursor", {"type": "string", "pattern": f"^{CURSOR_PATTERN}$"})
+        return None
 
     def integers(self, name: str) -> tuple[int, ...]:
         """Note whole numbers of which any may match."""
@@ -119,6 +132,8 @@ def record(reading: Reading) -> list[Parameter]:
 def values_schema(parameter: Parameter) -> Schema:
     """Return the JSON schema of a parameter, with how often it may be given."""
     schema = {"title": parameter.kind, **parameter.schema}
+    if parameter.is_joined:
+        return {"type": "array", "items": schema, "minItems": 1, "uniqueItems": True}
     if not parameter.is_repeatable:
         return schema
     return {"type": "array", "items": schema, "maxItems": MAX_VALUES}

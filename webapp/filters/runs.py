@@ -35,9 +35,11 @@ class RunFilters(TimedFilters):
         return cls.read(ArgsReader(args, blank_is_absent), default_sort)
 
     @classmethod
-    def read(cls, reader: ArgsReader, default_sort: str = "-id") -> Self:
-        """Read what a reader has; it is asked for every parameter there is."""
-        reader.refuse_unknown(cls.names())
+    def read(
+        cls, reader: ArgsReader, default_sort: str = "-id", others: tuple[str, ...] = ()
+    ) -> Self:
+        """Read what a reader has; it is asked for every parameter there is but some others."""
+        reader.refuse_unknown((*cls.names(), *others))
         filters = cls(
             status=reader.choices("status", RunStatus),
             workflow_name=reader.texts("workflow_name"),

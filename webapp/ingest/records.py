@@ -103,3 +103,7 @@ class WriterSummary:
     runs: Tally = field(default_factory=Tally)
     steps: Tally = field(default_factory=Tally)
     artifacts: Tally = field(default_factory=Tally)
+
+    def n_written(self) -> int:
+        """Return how many rows were added or changed."""
+        return sum(one.added + one.changed for one in (self.runs, self.steps, self.artifacts))

@@ -18,6 +18,7 @@ from .records import ArtifactRecord, RunRecord, StepRecord, Tally, WriterSummary
 from .step_counts import StepCountDeltas
 from .step_names import StepNames
 from .step_values import COMPARED, is_changed, step_values, storable_json
+from .versions import change_version
 
 BATCH_ROWS = 10_000
 BATCH_CHARACTERS = 16 * 1024 * 1024
@@ -110,6 +111,8 @@ class Writer:
                 deltas.add(row.id, dict(row._mapping), -1)
             connection.execute(delete(table).where(table.c.id.in_([row.id for row in found])))
             deltas.write(connection)
+            if found:
+                change_version(connection)
 
     def flush(self) -> None:
         """Write the waiting steps and the counts with them, in one transaction."""
@@ -120,11 +123,17 @@ class Writer:
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
-        """Hold the one write lock: `BEGIN IMMEDIATE` on SQLite, an advisory lock on PostgreSQL."""
+        """Hold the one write lock: `BEGIN IMMEDIATE` on SQLite, an advisory lock on PostgreSQL.
+
+        What was added or changed meanwhile gives the history another version.
+        """
         with self._engine.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(select(func.pg_advisory_xact_lock(ADVISORY_LOCK)))
+            n_before = self.summary.n_written()
             yield connection
+            if self.summary.n_written() != n_before:
+                change_version(connection)
 
     def _find_by_keys(
         self, connection: Connection, model: type[Run | Artifact], keys: Sequence[str]

@@ -2,7 +2,15 @@
 
 from .audit import AuditEvent
 from .base import Base, table_of
-from .counts import BLOCK_SIZE, TOTAL_BLOCK, BlockCount, Counter, StepCount, StepName
+from .counts import (
+    BLOCK_SIZE,
+    TOTAL_BLOCK,
+    VERSION_COUNTER,
+    BlockCount,
+    Counter,
+    StepCount,
+    StepName,
+)
 from .enums import (
     OPEN_STATUSES,
     Action,
@@ -20,6 +28,7 @@ __all__ = [
     "BLOCK_SIZE",
     "OPEN_STATUSES",
     "TOTAL_BLOCK",
+    "VERSION_COUNTER",
     "Action",
     "Artifact",
     "AuditEvent",

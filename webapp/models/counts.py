@@ -8,6 +8,8 @@ from .base import Base
 # Steps are counted by blocks of so many ids; block TOTAL_BLOCK holds the sums over all of them.
 BLOCK_SIZE = 16_384
 TOTAL_BLOCK = -1
+# The counter that is no last id: the version of the history.
+VERSION_COUNTER = "version"
 
 
 class StepCount(Base):
@@ -39,7 +41,10 @@ class BlockCount(Base):
 
 
 class Counter(Base):
-    """The last id given out for a table; the writer's, so that ids only grow on any engine."""
+    """The last id given out for a table; the writer's, so that ids only grow on any engine.
+
+    The one named VERSION_COUNTER is the version of the history, changed with it.
+    """
 
     __tablename__ = "counters"
 

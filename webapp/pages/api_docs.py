@@ -91,7 +91,9 @@ def _parameter(parameter: Json) -> Row:
     schema = parameter["schema"]
     one = schema.get("items", schema)
     kind = one["title"]
-    if schema is not one:
+    if schema.get("uniqueItems"):
+        kind += ", several with commas between them"
+    elif schema is not one:
         kind += ", may be repeated"
     if "default" in one:
         kind += f", by default {one['default']}"
@@ -101,10 +103,11 @@ def _parameter(parameter: Json) -> Row:
 
 
 def _answer(status: str, answer: Json) -> Row:
-    schema = answer["content"]["application/json"]["schema"]
+    schema = answer.get("content", {}).get("application/json", {}).get("schema", {})
     data = schema.get("properties", {}).get("data", {})
-    target = schema.get("$ref") or data.get("items", {}).get("$ref", "")
-    names = [target.rpartition("/")[2]] if target else []
+    items = data.get("items", {})
+    targets = [one.get("$ref", "") for one in (schema, *items.get("anyOf", [items]))]
+    names = [target.rpartition("/")[2] for target in targets if target]
     return Row(status, "page" if data else "", names, answer["description"])
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, and_, func, select
 
 from ..extensions import db
 from ..filters import RunFilters, StepFilters
@@ -70,13 +70,20 @@ def count_by_status_and_type(filters: StepFilters) -> dict[tuple[str, str], int]
     return {(status, kind): int(n) for status, kind, n in db.session.execute(statement).all()}
 
 
-def find_span(filters: StepFilters) -> Span | None:
-    """Find the blocks of ids that hold the page of the filters; None when there is no such row."""
+def find_span(filters: StepFilters, after_id: int | None = None) -> Span | None:
+    """Find the blocks of ids that hold the page of the filters; None when there is no such row.
+
+    `after_id` begins the page after a row: its own block can hold any part of the page, or none.
+    """
     descending = filters.sort == "-id"
     counts = _counts_for(filters)
+    first = TOTAL_BLOCK if after_id is None else after_id // BLOCK_SIZE
+    is_beyond = counts.block > TOTAL_BLOCK
+    if after_id is not None:
+        is_beyond = and_(is_beyond, counts.block <= first if descending else counts.block >= first)
     statement = (
         select(counts.block, func.sum(counts.n))
-        .where(counts.block > TOTAL_BLOCK, *_conditions(counts, filters))
+        .where(is_beyond, *_conditions(counts, filters))
         .group_by(counts.block)
         .having(func.sum(counts.n) > 0)
         .order_by(counts.block.desc() if descending else counts.block)
@@ -89,7 +96,8 @@ def find_span(filters: StepFilters) -> Span | None:
             skip = filters.offset - before
         if before + n > filters.offset:
             blocks.append(block)
-        before += int(n)
+        if block != first:
+            before += int(n)
         if before >= filters.offset + filters.limit:
             break
     if not blocks:

@@ -12,7 +12,7 @@ from werkzeug.exceptions import NotFound
 from ..extensions import db
 from ..filters import MAX_INTEGER, RunFilters
 from ..models import Artifact, Run, Step
-from .conditions import Column
+from .conditions import Column, Selected
 from .counts import run_conditions
 
 _SORT_COLUMNS: dict[str, Column] = {
@@ -35,6 +35,17 @@ def find_runs(filters: RunFilters, params: bool = True) -> Sequence[Run]:
     if not params:
         statement = statement.options(defer(Run.params, raiseload=True))
     return db.session.execute(statement).scalars().all()
+
+
+def find_run_rows(
+    filters: RunFilters, columns: Sequence[Selected], after_id: int | None = None
+) -> Sequence[Row[Any]]:
+    """Return these columns of one page of runs; after a run, in an order of ids, if so told."""
+    conditions = run_conditions(filters)
+    if after_id is not None:
+        conditions.append(Run.id < after_id if filters.sort == "-id" else Run.id > after_id)
+    statement = select(*columns).where(*conditions).order_by(*_order_of(filters.sort))
+    return db.session.execute(statement.limit(filters.limit).offset(filters.offset)).all()
 
 
 def _order_of(sort: str) -> tuple[ColumnElement[Any], ...]:
@@ -83,17 +94,11 @@ def _run_of_uuid() -> Select[tuple[Run]]:
 
 
 def find_steps_of_run(
-    run_id: int, columns: Sequence[Column], limit: int, offset: int = 0
+    run_id: int, columns: Sequence[Selected], limit: int, offset: int = 0
 ) -> Sequence[Row[Any]]:
     """Return these columns of a run's steps, in the order in which they ended."""
     # Sorted by themselves, so that no output is carried through the sort.
-    ids = (
-        select(Step.id)
-        .where(Step.run_id == run_id)
-        .order_by(Step.position, Step.id)
-        .limit(limit)
-        .offset(offset)
-    )
+    ids = _select_ids_of_run(run_id, limit, offset)
     statement = (
         select(*columns)
         .select_from(Step)
@@ -102,6 +107,17 @@ def find_steps_of_run(
         .order_by(Step.position, Step.id)
     )
     return db.session.execute(statement).all()
+
+
+def find_step_ids_of_run(run_id: int, limit: int, offset: int) -> Sequence[int]:
+    """Return the ids alone of a run's steps, in the same order."""
+    statement = _select_ids_of_run(run_id, limit, offset)
+    return db.session.connection().execute(statement).scalars().all()
+
+
+def _select_ids_of_run(run_id: int, limit: int, offset: int) -> Select[tuple[int]]:
+    of_run = select(Step.id).where(Step.run_id == run_id)
+    return of_run.order_by(Step.position, Step.id).limit(limit).offset(offset)
 
 
 def find_artifacts_of_run(

@@ -1,0 +1,86 @@
+"""Answer with one page of rows: at once where it is small, else piece by piece."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Response, request
+from sqlalchemy import Row
+
+from ..extensions import db
+from ..filters import ListFilters
+from ..places import keep_place
+from ..queries.conditions import Selected
+from ..queries.wire import SLICE_ROWS, is_large, read_slice
+from ..streams import Stream
+from ..transactions import begin_snapshot, keep_connection
+from .asking import Asked, write_cursor
+from .json import JSON_TYPE, list_response, with_links
+from .paging import Paging
+from .rows import RowWriter
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list: what is asked, how it is found and counted, and how its rows look.
+
+    `find_rows` and `find_ids` take how many to find; the ids are those of the same rows.
+    """
+
+    asked: Asked[ListFilters]
+    writer: RowWriter
+    find_rows: Callable[[int, Sequence[Selected]], Sequence[Row[Any]]]
+    find_ids: Callable[[int], Sequence[int]]
+    count: Callable[[], int]
+
+    def answer(self) -> Response:
+        """Return the page; one of many rows, or of long outputs, is read while it is sent."""
+        if self._most <= SLICE_ROWS:
+            rows = self.find_rows(self._most, self.writer.columns())
+            if not is_large(rows):
+                return self._answer_at_once(rows)
+        begin_snapshot()
+        ids = list(self.find_ids(self._most))
+        if len(ids) <= SLICE_ROWS:
+            rows = read_slice(db.session.connection(), self.writer.model, self.writer.keys, ids)
+            if not is_large(rows):
+                return self._answer_at_once(rows)
+        return self._stream(ids)
+
+    @property
+    def _most(self) -> int:
+        """Return how many rows to look for: one more tells whether there is a next page."""
+        return self.asked.filters.limit + (self.asked.cursor is not None)
+
+    def _answer_at_once(self, rows: Sequence[Row[Any]]) -> Response:
+        paging = self._paging([row[0] for row in rows])
+        shown = rows[: self.asked.filters.limit]
+        data = self.writer.to_whole_dicts(db.session.connection(), shown)
+        return list_response(data, paging)
+
+    def _stream(self, ids: list[int]) -> Response:
+        paging = self._paging(ids)
+        shown = ids[: self.asked.filters.limit]
+        if request.method == "HEAD":
+            return with_links(Response(iter(()), mimetype=JSON_TYPE), paging)
+        free_place = keep_place()
+        connection, end_connection = keep_connection()
+
+        def free() -> None:
+            end_connection()
+            free_place()
+
+        stream = Stream(self.writer.write_pieces(connection, shown, paging), free)
+        response = Response(stream, mimetype=JSON_TYPE)
+        response.call_on_close(stream.close)
+        return with_links(response, paging)
+
+    def _paging(self, ids: Sequence[int]) -> Paging:
+        filters, cursor = self.asked.filters, self.asked.cursor
+        next_cursor = None
+        if cursor is not None:
+            shown = ids[: filters.limit]
+            last_id = shown[-1] if shown else cursor.after_id
+            is_more = len(ids) > filters.limit
+            next_cursor = write_cursor(filters, last_id) if is_more else ""
+        return Paging(self.count(), filters.offset, filters.limit, next_cursor)

@@ -1,0 +1,64 @@
+"""Say where a page stands in its list: in the answer, and in a `Link` header (RFC 8288)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from flask import request
+
+# Proxies take headers of 4 KiB in all, by default; beyond this the less useful links stay away.
+MOST_LINK_BYTES = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """Where a page stands; `next_cursor` is empty at the end, and None where none was asked for."""
+
+    total: int
+    offset: int
+    limit: int
+    next_cursor: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as documented; the cursor only if it was asked for."""
+        told = {"total": self.total, "offset": self.offset, "limit": self.limit}
+        if self.next_cursor is None:
+            return told
+        return {**told, "next_cursor": self.next_cursor or None}
+
+    def link_header(self) -> str:
+        """Return the links to the other pages of the request at hand; those that there is room for.
+
+        By a cursor there is only the next page. Each is a path with the request's own query.
+        """
+        path = quote(request.script_root + request.path)
+        links: list[str] = []
+        size = 0
+        for rel, changes in self._places():
+            link = f'<{path}?{_query_with(changes)}>; rel="{rel}"'
+            size += len(link) + 2
+            if size <= MOST_LINK_BYTES:
+                links.append(link)
+        return ", ".join(links)
+
+    def _places(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        if self.next_cursor is not None:
+            if self.next_cursor:
+                yield "next", {"cursor": self.next_cursor}
+            return
+        if not self.limit:
+            return
+        last = max(self.total - 1, 0) // self.limit * self.limit
+        if self.offset + self.limit < self.total:
+            yield "next", {"offset": self.offset + self.limit}
+        if self.offset:
+            yield "prev", {"offset": max(min(self.offset - self.limit, last), 0)}
+        yield "first", {"offset": 0}
+        yield "last", {"offset": last}
+
+
+def _query_with(changes: dict[str, Any]) -> str:
+    """Return the query string of the request at hand with some values changed."""
+    kept = [pair for pair in request.args.items(multi=True) if pair[0] not in changes]
+    return urlencode([*kept, *changes.items()])

@@ -1,0 +1,18 @@
+"""Read the version of the history: runs, steps and artifacts."""
+
+from functools import cache
+
+from sqlalchemy import Select, select
+
+from ..extensions import db
+from ..models import VERSION_COUNTER, Counter
+
+
+def find_version() -> int | None:
+    """Return the version, another one after each change; None while nothing was written by it."""
+    return db.session.execute(_version()).scalar_one_or_none()
+
+
+@cache
+def _version() -> Select[tuple[int]]:
+    return select(Counter.value).where(Counter.name == VERSION_COUNTER)
