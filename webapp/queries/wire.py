@@ -10,10 +10,12 @@ from typing import Any
 import orjson
 from sqlalchemy import (
     ARRAY,
+    JSON,
     BigInteger,
     ColumnElement,
     Connection,
     Integer,
+    Label,
     Row,
     Select,
     String,
@@ -21,6 +23,7 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
+    literal_column,
     select,
 )
 from sqlalchemy import type_coerce as read_as
@@ -58,18 +61,37 @@ def wire_columns(model: Model, keys: Sequence[str]) -> tuple[Selected, ...]:
 
 def is_large(rows: Sequence[Row[Any]]) -> bool:
     """Tell whether rows should be sent by parts, though they are few."""
-    sizes = (getattr(row, SIZE, 0) for row in rows)
-    return sum(sizes) > HELD_BYTES
+    return sum(_sizes(rows)) > HELD_BYTES
 
 
 def read_slice(
     connection: Connection, model: Model, keys: Sequence[str], ids: list[int]
 ) -> list[Row[Any]]:
     """Return the rows of these ids, in their order."""
+    columns = _columns(model, tuple(keys), connection.dialect.name == "sqlite")
+    return _read(connection, model, columns, ids)
+
+
+def has_json(connection: Connection, model: Model, keys: Sequence[str]) -> bool:
+    """Tell whether the database can write rows of these keys as JSON itself, byte for byte."""
+    columns = [getattr(model, key, None) for key in keys]
+    is_plain = all(one is not None and not isinstance(one.type, JSON) for one in columns)
+    return connection.dialect.name == "sqlite" and is_plain
+
+
+def read_json_slice(
+    connection: Connection, model: Model, keys: Sequence[str], ids: list[int]
+) -> list[Row[Any]]:
+    """Return id, JSON and, where an output is asked for, its size; what is long is null in it."""
+    return _read(connection, model, _json_columns(model, tuple(keys)), ids)
+
+
+def _read(
+    connection: Connection, model: Model, columns: tuple[Selected, ...], ids: list[int]
+) -> list[Row[Any]]:
     if not ids:
         return []
     is_sqlite = connection.dialect.name == "sqlite"
-    columns = _columns(model, tuple(keys), is_sqlite)
     first, last = min(ids), max(ids)
     values: dict[str, Any]
     if last - first < len(ids) * DENSE:
@@ -82,9 +104,14 @@ def read_slice(
     return [found[one] for one in ids if one in found]
 
 
+def is_long(row: Row[Any]) -> bool:
+    """Tell whether the output of a row is to be read by parts."""
+    return row._fields[-1] == SIZE and row[-1] > LONG_BYTES
+
+
 def slice_rows(rows: Sequence[Row[Any]]) -> int:
     """Return how many rows to read next, after these."""
-    size = sum(min(getattr(row, SIZE, 0), LONG_BYTES) for row in rows)
+    size = sum(min(one, LONG_BYTES) for one in _sizes(rows))
     return min(max(SLICE_BYTES * len(rows) // (size + 1), FEW_ROWS), SLICE_ROWS)
 
 
@@ -102,6 +129,12 @@ def read_parts(connection: Connection, step_id: int) -> Iterator[str]:
         start += PART_CHARACTERS
 
 
+def _sizes(rows: Sequence[Row[Any]]) -> list[int]:
+    """Return the sizes of the outputs that rows have, or would have if these were short."""
+    has_sizes = bool(rows) and rows[0]._fields[-1] == SIZE
+    return [row[-1] for row in rows] if has_sizes else []
+
+
 @cache
 def _columns(model: Model, keys: tuple[str, ...], is_sqlite: bool) -> tuple[Selected, ...]:
     columns: list[Selected] = [model.id.label("row_id")]
@@ -116,6 +149,21 @@ def _columns(model: Model, keys: tuple[str, ...], is_sqlite: bool) -> tuple[Sele
     if model is Step and "output" in keys:
         columns.append(Step.output_bytes.label(SIZE))
     return tuple(columns)
+
+
+@cache
+def _json_columns(model: Model, keys: tuple[str, ...]) -> tuple[Selected, ...]:
+    """Return the same with all keys in one JSON text, as SQLite writes it."""
+    first, *columns = _columns(model, keys, is_sqlite=True)
+    sizes = [one for one in columns if one.key == SIZE]
+    pairs: list[Any] = []
+    for key, column in zip(keys, columns, strict=False):
+        value: Any = column.element if isinstance(column, Label) else column
+        if isinstance(getattr(model, key).type, UtcDateTime):
+            # `2026-11-20 10:00:00.000000` to `2026-11-20T10:00:00Z`.
+            value = func.replace(func.replace(value + "Z", " ", "T"), ".000000", "")
+        pairs += [literal_column(f"'{key}'"), value]
+    return (first, func.json_object(*pairs).label("json"), *sizes)
 
 
 @cache
