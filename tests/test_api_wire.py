@@ -138,7 +138,7 @@ def test_long_outputs_come_whole(app: Flask, api: FlaskClient) -> None:
 
 
 def test_every_character_is_sent_alike_by_pieces_and_at_once(app: Flask, api: FlaskClient) -> None:
-    """SQLite writes the JSON of large pages itself."""
+    """Also what JSON escapes, and times as the database keeps them."""
     source_id = make_source(app)
     run_id = write_many(app, source_id=source_id)
     some = "".join(map(chr, (*range(1, 0x3000), *range(0xE000, 0x10100), 0x1F600, 0x10FFFF)))

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -11,9 +10,6 @@ from ..queries.conditions import Selected
 from ..queries.wire import (
     FEW_ROWS,
     Model,
-    has_json,
-    is_long,
-    read_json_slice,
     read_output,
     read_parts,
     read_slice,
@@ -81,14 +77,10 @@ class RowWriter:
         """Return the whole answer piece by piece, few rows at a time."""
         before = b'{"data":['
         start, n = 0, FEW_ROWS
-        is_json = has_json(connection, self.model, self.keys)
-        read, write = (
-            (read_json_slice, self._write_json) if is_json else (read_slice, self._write_rows)
-        )
         while some := ids[start : start + n]:
-            rows = read(connection, self.model, self.keys, some)
+            rows = read_slice(connection, self.model, self.keys, some)
             start, n = start + n, slice_rows(rows)
-            for pieces in write(connection, rows):
+            for pieces in self._write_rows(connection, rows):
                 yield before
                 yield from pieces
                 before = b","
@@ -109,19 +101,6 @@ class RowWriter:
             yield _write_long(one, read_parts(connection, row[0]))
         if short:
             yield cut(dumps(short)[1:-1])
-
-    def _write_json(
-        self, connection: Connection, rows: Sequence[Row[Any]]
-    ) -> Iterator[Iterator[bytes]]:
-        """Do the same with rows that the database wrote, but for those with a long output."""
-        for has_long, some in groupby(rows, is_long):
-            if has_long:
-                ids = [row[0] for row in some]
-                yield from self._write_rows(
-                    connection, read_slice(connection, self.model, self.keys, ids)
-                )
-            else:
-                yield cut(",".join([row[1] for row in some]).encode())
 
 
 def _write_long(row: Mapping[str, Any], parts: Iterator[str]) -> Iterator[bytes]:

@@ -10,12 +10,10 @@ from typing import Any
 import orjson
 from sqlalchemy import (
     ARRAY,
-    JSON,
     BigInteger,
     ColumnElement,
     Connection,
     Integer,
-    Label,
     Row,
     Select,
     String,
@@ -23,7 +21,6 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
-    literal_column,
     select,
 )
 from sqlalchemy import type_coerce as read_as
@@ -68,30 +65,10 @@ def read_slice(
     connection: Connection, model: Model, keys: Sequence[str], ids: list[int]
 ) -> list[Row[Any]]:
     """Return the rows of these ids, in their order."""
-    columns = _columns(model, tuple(keys), connection.dialect.name == "sqlite")
-    return _read(connection, model, columns, ids)
-
-
-def has_json(connection: Connection, model: Model, keys: Sequence[str]) -> bool:
-    """Tell whether the database can write rows of these keys as JSON itself, byte for byte."""
-    columns = [getattr(model, key, None) for key in keys]
-    is_plain = all(one is not None and not isinstance(one.type, JSON) for one in columns)
-    return connection.dialect.name == "sqlite" and is_plain
-
-
-def read_json_slice(
-    connection: Connection, model: Model, keys: Sequence[str], ids: list[int]
-) -> list[Row[Any]]:
-    """Return id, JSON and, where an output is asked for, its size; what is long is null in it."""
-    return _read(connection, model, _json_columns(model, tuple(keys)), ids)
-
-
-def _read(
-    connection: Connection, model: Model, columns: tuple[Selected, ...], ids: list[int]
-) -> list[Row[Any]]:
     if not ids:
         return []
     is_sqlite = connection.dialect.name == "sqlite"
+    columns = _columns(model, tuple(keys), is_sqlite)
     first, last = min(ids), max(ids)
     values: dict[str, Any]
     if last - first < len(ids) * DENSE:
@@ -102,11 +79,6 @@ def _read(
         statement, values = _listed(model, columns, is_sqlite), {"ids": given}
     found = {row[0]: row for row in connection.execute(statement, values).all()}
     return [found[one] for one in ids if one in found]
-
-
-def is_long(row: Row[Any]) -> bool:
-    """Tell whether the output of a row is to be read by parts."""
-    return row._fields[-1] == SIZE and row[-1] > LONG_BYTES
 
 
 def slice_rows(rows: Sequence[Row[Any]]) -> int:
@@ -149,21 +121,6 @@ def _columns(model: Model, keys: tuple[str, ...], is_sqlite: bool) -> tuple[Sele
     if model is Step and "output" in keys:
         columns.append(Step.output_bytes.label(SIZE))
     return tuple(columns)
-
-
-@cache
-def _json_columns(model: Model, keys: tuple[str, ...]) -> tuple[Selected, ...]:
-    """Return the same with all keys in one JSON text, as SQLite writes it."""
-    first, *columns = _columns(model, keys, is_sqlite=True)
-    sizes = [one for one in columns if one.key == SIZE]
-    pairs: list[Any] = []
-    for key, column in zip(keys, columns, strict=False):
-        value: Any = column.element if isinstance(column, Label) else column
-        if isinstance(getattr(model, key).type, UtcDateTime):
-            # `2026-11-20 10:00:00.000000` to `2026-11-20T10:00:00Z`.
-            value = func.replace(func.replace(value + "Z", " ", "T"), ".000000", "")
-        pairs += [literal_column(f"'{key}'"), value]
-    return (first, func.json_object(*pairs).label("json"), *sizes)
 
 
 @cache
