@@ -20,7 +20,7 @@ from webapp.queries.wire import LONG_BYTES, PART_CHARACTERS, SLICE_ROWS
 from webapp.streams import Stream, StreamCutError
 
 from .conftest import make_app
-from .data import make_run, make_source, make_step, write
+from .data import START, make_run, make_source, make_step, write
 from .statements import collected_statements
 
 STEPS = "/osm/api/step-results"
@@ -135,6 +135,22 @@ def test_long_outputs_come_whole(app: Flask, api: FlaskClient) -> None:
             data = orjson.loads(response.data)["data"]
             assert [row["output"] for row in data] == outputs[:limit]
             assert {tuple(row) for row in data} == {fields}
+
+
+def test_every_character_is_sent_alike_by_pieces_and_at_once(app: Flask, api: FlaskClient) -> None:
+    """Also what JSON escapes, and times as the database keeps them."""
+    source_id = make_source(app)
+    run_id = write_many(app, source_id=source_id)
+    some = "".join(map(chr, (*range(1, 0x3000), *range(0xE000, 0x10100), 0x1F600, 0x10FFFF)))
+    texts = {name: some for name in ("output", "command", "error")}
+    odd = [
+        make_step(run_id, 1, **texts),
+        make_step(run_id, 2, started_at=None, completed_at=None, status=StepStatus.PENDING),
+        make_step(run_id, 3, completed_at=START.replace(microsecond=1), duration_ms=2**53),
+    ]
+    write(app, [], odd, source_id=source_id)
+    small = api.get(f"{STEPS}?limit=3").data.partition(b'],"pagination"')[0]
+    assert api.get(f"{STEPS}?limit=10000").data.startswith(small + b",")
 
 
 def test_many_runs_come_by_pieces(app: Flask, api: FlaskClient) -> None:

@@ -58,8 +58,7 @@ def wire_columns(model: Model, keys: Sequence[str]) -> tuple[Selected, ...]:
 
 def is_large(rows: Sequence[Row[Any]]) -> bool:
     """Tell whether rows should be sent by parts, though they are few."""
-    sizes = (getattr(row, SIZE, 0) for row in rows)
-    return sum(sizes) > HELD_BYTES
+    return sum(_sizes(rows)) > HELD_BYTES
 
 
 def read_slice(
@@ -84,7 +83,7 @@ def read_slice(
 
 def slice_rows(rows: Sequence[Row[Any]]) -> int:
     """Return how many rows to read next, after these."""
-    size = sum(min(getattr(row, SIZE, 0), LONG_BYTES) for row in rows)
+    size = sum(min(one, LONG_BYTES) for one in _sizes(rows))
     return min(max(SLICE_BYTES * len(rows) // (size + 1), FEW_ROWS), SLICE_ROWS)
 
 
@@ -100,6 +99,12 @@ def read_parts(connection: Connection, step_id: int) -> Iterator[str]:
     while part := connection.execute(_part(), {"of": step_id, "start": start}).scalar():
         yield part
         start += PART_CHARACTERS
+
+
+def _sizes(rows: Sequence[Row[Any]]) -> list[int]:
+    """Return the sizes of the outputs that rows have, or would have if these were short."""
+    has_sizes = bool(rows) and rows[0]._fields[-1] == SIZE
+    return [row[-1] for row in rows] if has_sizes else []
 
 
 @cache
