@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, bindparam, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from ..models import BLOCK_SIZE, TOTAL_BLOCK, BlockCount, Run, StepCount, table_of
+from ..models import TOTAL_BLOCK, BlockCount, Run, StepCount, block_of, group_of, table_of
 
 
 class StepCountDeltas:
@@ -19,7 +19,7 @@ class StepCountDeltas:
 
     def add(self, step_id: int, values: Mapping[str, Any], n: int = 1) -> None:
         """Count a step with these column values n times; -1 takes it out."""
-        block, status = step_id // BLOCK_SIZE, values["status"]
+        block, status = block_of(step_id), values["status"]
         key = (block, values["workspace"], status, values["step_type"], values["run_id"])
         self._cells[key] += n
 
@@ -30,7 +30,7 @@ class StepCountDeltas:
         of_runs: Sums[tuple[int, str]] = Sums()
         for (block, workspace, status, step_type, run_id), n in self._cells.items():
             of_runs[run_id, status] += n
-            for one in (block, TOTAL_BLOCK):
+            for one in (block, group_of(block), TOTAL_BLOCK):
                 of_workspaces[one, workspace, status, step_type] += n
                 of_blocks[one, status, step_type] += n
         _add_up(connection, table_of(StepCount), of_workspaces)

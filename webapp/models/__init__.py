@@ -2,7 +2,18 @@
 
 from .audit import AuditEvent
 from .base import Base, table_of
-from .counts import BLOCK_SIZE, TOTAL_BLOCK, BlockCount, Counter, StepCount, StepName
+from .counts import (
+    BLOCK_SIZE,
+    TOTAL_BLOCK,
+    BlockCount,
+    Counter,
+    StepCount,
+    StepName,
+    block_of,
+    blocks_of,
+    group_of,
+    ids_of,
+)
 from .enums import (
     OPEN_STATUSES,
     Action,
@@ -41,5 +52,9 @@ __all__ = [
     "Throttle",
     "Token",
     "User",
+    "block_of",
+    "blocks_of",
+    "group_of",
+    "ids_of",
     "table_of",
 ]
