@@ -33,12 +33,12 @@ class StepCountDeltas:
             for one in (block, group_of(block), TOTAL_BLOCK):
                 of_workspaces[one, workspace, status, step_type] += n
                 of_blocks[one, status, step_type] += n
-        _add_up(connection, table_of(StepCount), of_workspaces)
-        _add_up(connection, table_of(BlockCount), of_blocks)
-        _add_to_runs(connection, of_runs)
+        add_up(connection, table_of(StepCount), of_workspaces)
+        add_up(connection, table_of(BlockCount), of_blocks)
+        add_to_runs(connection, of_runs)
 
 
-def _add_to_runs(connection: Connection, deltas: Mapping[tuple[int, str], int]) -> None:
+def add_to_runs(connection: Connection, deltas: Mapping[Any, int]) -> None:
     """Add the deltas by (run_id, status) to the runs' own counts."""
     runs = table_of(Run)
     for changed in {status for _, status in deltas}:
@@ -53,7 +53,7 @@ def _add_to_runs(connection: Connection, deltas: Mapping[tuple[int, str], int]) 
             connection.execute(statement.values({column.name: column + bindparam("delta")}), rows)
 
 
-def _add_up(connection: Connection, table: Table, deltas: Mapping[Any, int]) -> None:
+def add_up(connection: Connection, table: Table, deltas: Mapping[Any, int]) -> None:
     """Add the deltas to the rows of a table of counts; a key is its primary key, in order."""
     names = table.primary_key.columns.keys()
     rows = [dict(zip(names, key, strict=True), n=n) for key, n in sorted(deltas.items()) if n]
