@@ -347,7 +347,7 @@ def _kill_when_it_has_begun(app: Flask) -> None:
     }
     with subprocess.Popen([sys.executable, "-c", SLOW_REBUILD], cwd=PROJECT, env=env) as process:
         with app.app_context():
-            for _ in _often(30):
+            for _ in _often(120):
                 with db.engine.connect() as connection:
                     if get_counter(connection, COUNTER) or process.poll() is not None:
                         break
