@@ -30,7 +30,7 @@ def collected_statements(app: Flask) -> Iterator[list[str]]:
 
 
 def explain_statements(app: Flask, act: Callable[[], object]) -> list[str]:
-    """Return SQLite's plan of each SELECT that an act sends, line by line."""
+    """Return the engine's plan of each SELECT that an act sends, line by line."""
     seen = []
 
     def note(*arguments: Any) -> None:
@@ -40,12 +40,14 @@ def explain_statements(app: Flask, act: Callable[[], object]) -> list[str]:
         event.listen(db.engine, "before_cursor_execute", note)
         act()
         event.remove(db.engine, "before_cursor_execute", note)
-        raw = db.session.connection().connection
+        connection = db.session.connection()
+        is_sqlite = connection.dialect.name == "sqlite"
+        explain = "EXPLAIN QUERY PLAN" if is_sqlite else "EXPLAIN"
+        cursor = connection.connection.cursor()
         lines = []
         for statement, parameters in seen:
             if statement.startswith("SELECT"):
-                cursor = raw.cursor()
-                cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
-                lines += [row[3] for row in cursor.fetchall()]
+                cursor.execute(f"{explain} {statement}", parameters)
+                lines += [row[3 if is_sqlite else 0] for row in cursor.fetchall()]
         assert lines
         return lines

@@ -11,7 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask
 from flask_migrate import downgrade, upgrade
-from sqlalchemy import MetaData, String, Table, create_engine, insert, inspect, select, text
+from sqlalchemy import MetaData, String, Table, create_engine, func, insert, inspect, select, text
 from sqlalchemy.engine.reflection import Inspector
 
 from webapp.columns import UtcDateTime
@@ -26,7 +26,7 @@ from webapp.database import (
 )
 from webapp.extensions import db
 from webapp.filters import StepFilters
-from webapp.models import Run, StepName, Token, User
+from webapp.models import TOTAL_BLOCK, BlockCount, Run, StepName, Token, User
 from webapp.queries.steps import LIST_COLUMNS, find_steps
 
 from .conftest import make_app
@@ -151,7 +151,7 @@ def test_an_upgrade_from_the_first_revision_keeps_and_fills(empty_app: Flask) ->
         assert [row.id for row in found] == [3, 1]
 
 
-EARLIER = ("0001", "0002", "0003")
+EARLIER = ("0001", "0002", "0003", "0004")
 
 
 def test_the_earlier_revisions_are_these(empty_app: Flask) -> None:
@@ -187,10 +187,37 @@ def test_an_upgrade_keeps_every_row_of_every_table(empty_app: Flask, revision: s
         assert all(len(rows) == 1 for rows in before.values())
 
 
+def test_an_upgrade_sums_the_counts_of_blocks_up_by_groups(empty_app: Flask) -> None:
+    with empty_app.app_context():
+        upgrade(revision="0004")
+        for block, status, n in ((-1, "failed", 10), (0, "failed", 1), (63, "failed", 2)):
+            _insert("block_counts", block=block, status=status, step_type="bash", n=n)
+        for block, status, n in ((63, "running", 3), (64, "failed", 4), (199, "failed", 0)):
+            _insert("block_counts", block=block, status=status, step_type="bash", n=n)
+        db.session.commit()
+        upgrade()
+        groups = select(BlockCount.block, BlockCount.status, BlockCount.n).where(
+            BlockCount.block < TOTAL_BLOCK
+        )
+        assert {tuple(row) for row in db.session.execute(groups)} == {
+            (-2, "failed", 3),
+            (-2, "running", 3),
+            (-3, "failed", 4),
+            (-5, "failed", 0),
+        }
+        db.session.rollback()
+        downgrade(revision="0004")
+        assert db.session.scalar(select(func.count()).select_from(BlockCount)) == 6
+
+
 def _read(tables: MetaData) -> dict[str, list[Any]]:
-    """Return the rows of the tables in the columns that they had."""
+    """Return the rows of the tables in the columns that they had, without sums that are newer."""
     found = {
-        table.name: [tuple(row) for row in db.session.execute(select(table))]
+        table.name: [
+            tuple(row)
+            for row in db.session.execute(select(table))
+            if "block" not in table.c or row.block >= TOTAL_BLOCK
+        ]
         for table in tables.sorted_tables
         if table.name != "alembic_version"
     }

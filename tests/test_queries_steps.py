@@ -37,8 +37,8 @@ class Row:
 @pytest.fixture
 def rows(app: Flask, monkeypatch: pytest.MonkeyPatch) -> list[Row]:
     """Write random steps whose counts lie in many small blocks; return them."""
-    monkeypatch.setattr("webapp.ingest.step_counts.BLOCK_SIZE", 16)
-    monkeypatch.setattr("webapp.queries.counts.BLOCK_SIZE", 16)
+    monkeypatch.setattr("webapp.models.counts.BLOCK_SIZE", 16)
+    monkeypatch.setattr("webapp.models.counts.BLOCKS_PER_GROUP", 4)
     chance = random.Random(3)
     rows = [
         Row(

@@ -69,8 +69,8 @@ def check_counts() -> str:
     """Say whether the kept counts agree with a sample of the steps."""
     if wrong := checks.find_miscounts():
         raise Problem(
-            f"The kept counts are wrong: {'; '.join(wrong)}. Please report it, with how the rows "
-            "came in."
+            f"The kept counts are wrong: {'; '.join(wrong)}. 'flask counts rebuild' mends them. "
+            "Please report it, with how the rows came in."
         )
     return "the sums agree, and a sample of the steps"
 

@@ -5,6 +5,7 @@ from flask import Blueprint
 bp = Blueprint("commands", __name__, cli_group=None)
 
 from . import (  # noqa: E402
+    counts,  # noqa: F401
     databases,  # noqa: F401
     doctor,  # noqa: F401
     imports,  # noqa: F401

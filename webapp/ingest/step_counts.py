@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, bindparam, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from ..models import BLOCK_SIZE, TOTAL_BLOCK, BlockCount, Run, StepCount, table_of
+from ..models import TOTAL_BLOCK, BlockCount, Run, StepCount, block_of, group_of, table_of
 
 
 class StepCountDeltas:
@@ -19,7 +19,7 @@ class StepCountDeltas:
 
     def add(self, step_id: int, values: Mapping[str, Any], n: int = 1) -> None:
         """Count a step with these column values n times; -1 takes it out."""
-        block, status = step_id // BLOCK_SIZE, values["status"]
+        block, status = block_of(step_id), values["status"]
         key = (block, values["workspace"], status, values["step_type"], values["run_id"])
         self._cells[key] += n
 
@@ -30,15 +30,15 @@ class StepCountDeltas:
         of_runs: Sums[tuple[int, str]] = Sums()
         for (block, workspace, status, step_type, run_id), n in self._cells.items():
             of_runs[run_id, status] += n
-            for one in (block, TOTAL_BLOCK):
+            for one in (block, group_of(block), TOTAL_BLOCK):
                 of_workspaces[one, workspace, status, step_type] += n
                 of_blocks[one, status, step_type] += n
-        _add_up(connection, table_of(StepCount), of_workspaces)
-        _add_up(connection, table_of(BlockCount), of_blocks)
-        _add_to_runs(connection, of_runs)
+        add_up(connection, table_of(StepCount), of_workspaces)
+        add_up(connection, table_of(BlockCount), of_blocks)
+        add_to_runs(connection, of_runs)
 
 
-def _add_to_runs(connection: Connection, deltas: Mapping[tuple[int, str], int]) -> None:
+def add_to_runs(connection: Connection, deltas: Mapping[Any, int]) -> None:
     """Add the deltas by (run_id, status) to the runs' own counts."""
     runs = table_of(Run)
     for changed in {status for _, status in deltas}:
@@ -53,7 +53,7 @@ def _add_to_runs(connection: Connection, deltas: Mapping[tuple[int, str], int]) 
             connection.execute(statement.values({column.name: column + bindparam("delta")}), rows)
 
 
-def _add_up(connection: Connection, table: Table, deltas: Mapping[Any, int]) -> None:
+def add_up(connection: Connection, table: Table, deltas: Mapping[Any, int]) -> None:
     """Add the deltas to the rows of a table of counts; a key is its primary key, in order."""
     names = table.primary_key.columns.keys()
     rows = [dict(zip(names, key, strict=True), n=n) for key, n in sorted(deltas.items()) if n]

@@ -10,10 +10,11 @@ from dataclasses import fields
 from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
-from ..models import Artifact, Base, Counter, Run, Step, table_of
+from ..models import Artifact, Base, Run, Step, table_of
 from .bulk import insert_rows
+from .counters import get_counter, set_counter
+from .locking import locked
 from .records import ArtifactRecord, RunRecord, StepRecord, Tally, WriterSummary
 from .step_counts import StepCountDeltas
 from .step_names import StepNames
@@ -25,8 +26,6 @@ BATCH_CHARACTERS = 16 * 1024 * 1024
 KEYS_PER_QUERY = 500
 # A source's own number larger than this would leave none for the runs after it.
 LARGEST_WANTED_ID = 2**53
-# Any number will do, so long as every writer on one PostgreSQL takes the same.
-ADVISORY_LOCK = 7_783_412
 
 Values = dict[str, Any]
 
@@ -41,7 +40,7 @@ class Writer:
     def __init__(self, engine: Engine, source_id: int) -> None:
         """Write for the source with this id through this engine."""
         self.summary = WriterSummary()
-        self._engine = engine.execution_options(immediate=True)
+        self._engine = engine
         self._source_id = source_id
         self._waiting: list[StepRecord] = []
         self._waiting_characters = 0
@@ -127,9 +126,7 @@ class Writer:
 
         What was added or changed meanwhile gives the history another version.
         """
-        with self._engine.begin() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(select(func.pg_advisory_xact_lock(ADVISORY_LOCK)))
+        with locked(self._engine) as connection:
             n_before = self.summary.n_written()
             yield connection
             if self.summary.n_written() != n_before:
@@ -170,7 +167,7 @@ class Writer:
             tally.unchanged += 1
 
     def _write_steps(self, connection: Connection, records: Sequence[StepRecord]) -> None:
-        last_id = _last_step_id(connection)
+        last_id = get_counter(connection, Step.__tablename__)
         old_rows = self._find_old_steps(connection, records, last_id)
         deltas = StepCountDeltas()
         added: list[Values] = []
@@ -203,7 +200,7 @@ class Writer:
         table = table_of(Step)
         if added:
             insert_rows(connection, table, added)
-            _set_last_step_id(connection, added[-1]["id"])
+            set_counter(connection, Step.__tablename__, added[-1]["id"])
         if changed:
             statement = update(table).where(table.c.id == bindparam("of_step"))
             columns: Values = {name: bindparam(name) for name in changed[0] if name != "of_step"}
@@ -265,16 +262,3 @@ def _run_values(record: RunRecord) -> Values:
 
 def _storable(record: RunRecord | ArtifactRecord) -> Values:
     return {one.name: storable_json(getattr(record, one.name)) for one in fields(record)}
-
-
-def _last_step_id(connection: Connection) -> int:
-    statement = select(Counter.value).where(Counter.name == Step.__tablename__)
-    return connection.execute(statement).scalar() or 0
-
-
-def _set_last_step_id(connection: Connection, value: int) -> None:
-    insert_ = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert_(table_of(Counter)).values(name=Step.__tablename__, value=value)
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=["name"], set_={"value": value})
-    )

@@ -10,6 +10,10 @@ from .counts import (
     Counter,
     StepCount,
     StepName,
+    block_of,
+    blocks_of,
+    group_of,
+    ids_of,
 )
 from .enums import (
     OPEN_STATUSES,
@@ -50,5 +54,9 @@ __all__ = [
     "Throttle",
     "Token",
     "User",
+    "block_of",
+    "blocks_of",
+    "group_of",
+    "ids_of",
     "table_of",
 ]

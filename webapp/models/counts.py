@@ -5,18 +5,42 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from .base import Base
 
-# Steps are counted by blocks of so many ids; block TOTAL_BLOCK holds the sums over all of them.
+# Steps are counted by blocks of so many ids; block TOTAL_BLOCK holds the sums over all of them, and
+# the blocks below that the sums over groups of blocks, so that few rows lead to any offset.
 BLOCK_SIZE = 16_384
+BLOCKS_PER_GROUP = 64
 TOTAL_BLOCK = -1
 # The counter that is no last id: the version of the history.
 VERSION_COUNTER = "version"
 
 
+def block_of(step_id: int) -> int:
+    """Return the block that a step is counted in."""
+    return step_id // BLOCK_SIZE
+
+
+def group_of(block: int) -> int:
+    """Return the block that holds the sums of a block's group: -2 for the first group, then -3."""
+    return TOTAL_BLOCK - 1 - block // BLOCKS_PER_GROUP
+
+
+def blocks_of(group: int) -> range:
+    """Return the blocks whose sums stand in the block of a group."""
+    first = (TOTAL_BLOCK - 1 - group) * BLOCKS_PER_GROUP
+    return range(first, first + BLOCKS_PER_GROUP)
+
+
+def ids_of(block: int) -> range:
+    """Return the ids of steps that are counted in a block, or in that of a group."""
+    blocks = range(block, block + 1) if block > TOTAL_BLOCK else blocks_of(block)
+    return range(blocks.start * BLOCK_SIZE, blocks.stop * BLOCK_SIZE)
+
+
 class StepCount(Base):
     """How many steps of one workspace, status and type have ids in one block of ids.
 
-    The writer changes it in the transaction that changes the steps. `block` is `id // BLOCK_SIZE`,
-    or TOTAL_BLOCK.
+    The writer changes it in the transaction that changes the steps. `block` is `block_of(id)`, the
+    group of that, or TOTAL_BLOCK.
     """
 
     __tablename__ = "step_counts"

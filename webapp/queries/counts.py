@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 
 from ..extensions import db
 from ..filters import RunFilters, StepFilters
-from ..models import BLOCK_SIZE, TOTAL_BLOCK, BlockCount, Run, StepCount, table_of
+from ..models import TOTAL_BLOCK, BlockCount, Run, StepCount, blocks_of, ids_of, table_of
 from .conditions import Column, any_of, chosen
 
 # Where an exact total is dear, a page counts this far and then says "10,000+".
@@ -33,6 +33,18 @@ class Span(NamedTuple):
     first_id: int
     end_id: int
     skip: int
+
+
+class _Holder(NamedTuple):
+    """A block that holds rows of a page, and how many rows of the list stand before it."""
+
+    block: int
+    before: int
+
+    @property
+    def ids(self) -> range:
+        """Return the ids that it counts."""
+        return ids_of(self.block)
 
 
 def count_by_kept_counts(filters: StepFilters) -> int:
@@ -75,34 +87,59 @@ def find_span(filters: StepFilters, after_id: int | None = None) -> Span | None:
 
     `after_id` begins the page after a row: its own block can hold any part of the page, or none.
     """
-    descending = filters.sort == "-id"
-    counts = _counts_for(filters)
-    first = TOTAL_BLOCK if after_id is None else after_id // BLOCK_SIZE
-    is_beyond = counts.block > TOTAL_BLOCK
-    if after_id is not None:
-        is_beyond = and_(is_beyond, counts.block <= first if descending else counts.block >= first)
+    block = _counts_for(filters).block
+    groups = _find_holders(filters, block < TOTAL_BLOCK, 0, after_id)
+    if not groups:
+        return None
+    # Only where the page begins and where it ends has to be known by block.
+    ends = [_find_blocks(filters, one, after_id) for one in dict.fromkeys((groups[0], groups[-1]))]
+    first, last = ends[0][0], ends[-1][-1]
+    return Span(
+        min(first.ids.start, last.ids.start),
+        max(first.ids.stop, last.ids.stop),
+        filters.offset - first.before,
+    )
+
+
+def _find_blocks(filters: StepFilters, group: _Holder, after_id: int | None) -> list[_Holder]:
+    """Return the blocks of a group that hold the page, or the group if rows went meanwhile."""
+    blocks = blocks_of(group.block)
+    is_of_group = _counts_for(filters).block.between(blocks.start, blocks.stop - 1)
+    return _find_holders(filters, is_of_group, group.before, after_id) or [group]
+
+
+def _find_holders(
+    filters: StepFilters, is_asked: ColumnElement[bool], before: int, after_id: int | None
+) -> list[_Holder]:
+    """Return those blocks that hold the page, in its order; so many rows stand before them all."""
+    counts, is_descending = _counts_for(filters), filters.sort == "-id"
     statement = (
         select(counts.block, func.sum(counts.n))
-        .where(is_beyond, *_conditions(counts, filters))
+        .where(is_asked, *_conditions(counts, filters))
         .group_by(counts.block)
-        .having(func.sum(counts.n) > 0)
-        .order_by(counts.block.desc() if descending else counts.block)
     )
-    before = 0
-    blocks: list[int] = []
-    skip = 0
-    for block, n in db.session.execute(statement):
-        if not blocks:
-            skip = filters.offset - before
-        if before + n > filters.offset:
-            blocks.append(block)
-        if block != first:
-            before += int(n)
+    sizes = {block: int(n) for block, n in db.session.execute(statement).all() if n > 0}
+    holders = []
+    for block in sorted(sizes, key=_first_id, reverse=is_descending):
+        ids = ids_of(block)
+        if after_id is not None and _is_past(ids, after_id, is_descending):
+            continue
+        if before + sizes[block] > filters.offset:
+            holders.append(_Holder(block, before))
+        if after_id is None or after_id not in ids:
+            before += sizes[block]
         if before >= filters.offset + filters.limit:
             break
-    if not blocks:
-        return None
-    return Span(min(blocks) * BLOCK_SIZE, (max(blocks) + 1) * BLOCK_SIZE, skip)
+    return holders
+
+
+def _is_past(ids: range, after_id: int, is_descending: bool) -> bool:
+    """Tell whether no row of these ids stands after one, in an order of ids."""
+    return ids.start >= after_id if is_descending else ids.stop - 1 <= after_id
+
+
+def _first_id(block: int) -> int:
+    return ids_of(block).start
 
 
 def count_up_to(statement: Select[tuple[int]], exact: bool) -> Total:

@@ -1,0 +1,128 @@
+"""No documented query of steps reads a whole table, or sorts more than it has to."""
+
+import itertools
+import random
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import create_engine, text
+
+from webapp.extensions import db
+from webapp.filters import StepFilters
+from webapp.models import StepStatus
+from webapp.queries import step_plans
+from webapp.queries.step_plans import RARE
+from webapp.queries.steps import API_COLUMNS, count_steps, find_steps
+
+from .conftest import make_app
+from .data import make_run, make_step, write
+from .fresh import TEMPLATE
+from .statements import explain_statements
+
+RUNS, STEPS_PER_RUN = 400, 50
+# What the documentation has: a value of each, common, rare, or of no step.
+SINGLE = (
+    ((), ("ws-3",), ("nowhere",)),
+    ((), ("completed",), ("pending",)),
+    ((), ("bash",), ("llm",)),
+    ((), (7,), (9_999,)),
+    ((), ("run-7",)),
+)
+# What is taken besides: several values, and all but some.
+SEVERAL = (
+    ((), ("ws-3",), ("ws-3", "ws-4")),
+    ((), ("failed", "running"), ("!completed",)),
+    ((), ("bash", "http"), ("!bash", "!llm")),
+    ((), (7,), (7, 300)),
+    ((), ("run-7", "run-8")),
+)
+# Offset and limit; larger pages are worth a scan of a table as small as this one.
+PAGES = ((0, 20), (140, 20), (15_000, 20), (900, 100), (19_990, 100))
+COSTS = re.compile(r"rows=(\d+)")
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def app(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Flask]:
+    """Return an application over so many steps that engines choose as with many more."""
+    app = make_app(_make_database(request, tmp_path_factory.mktemp("plans")))
+    chance = random.Random(4)
+    runs = [make_run(f"run-{n}", wanted_id=n, workspace=f"ws-{n % 20}") for n in range(1, RUNS + 1)]
+    steps = (
+        make_step(
+            n,
+            place,
+            workspace=f"ws-{n % 20}",
+            status=chance.choices(list(StepStatus), (1, 1, 85, 10, 3))[0],
+            step_type=chance.choices(("bash", "function", "http", "llm"), (70, 20, 8, 2))[0],
+        )
+        for n in range(1, RUNS + 1)
+        for place in range(1, STEPS_PER_RUN + 1)
+    )
+    write(app, runs, steps)
+    with app.app_context():
+        if db.engine.dialect.name == "postgresql":
+            with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.execute(text("VACUUM ANALYZE"))
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+def _make_database(request: pytest.FixtureRequest, folder: Path) -> str:
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("sqlite_template"), folder / "plans.sqlite")
+        return f"sqlite:///{folder / 'plans.sqlite'}"
+    parameters = request.getfixturevalue("postgresql_server")
+    admin = create_engine(f"postgresql+psycopg:///postgres?{parameters}")
+    with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("DROP DATABASE IF EXISTS test_plans WITH (FORCE)"))
+        connection.execute(text(f"CREATE DATABASE test_plans TEMPLATE {TEMPLATE}"))
+    admin.dispose()
+    return f"postgresql+psycopg:///test_plans?{parameters}"
+
+
+# Either values are looked up, as here most are rare, or the blocks are walked, as for common ones.
+@pytest.mark.parametrize("rare", [0, RARE])
+@pytest.mark.parametrize("values", [SINGLE, SEVERAL], ids=["single", "several"])
+def test_no_list_or_total_reads_a_table_or_sorts_much(
+    app: Flask,
+    values: tuple[tuple[tuple[Any, ...], ...], ...],
+    rare: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(step_plans, "RARE", rare)
+    for place, combination in enumerate(itertools.product(*values)):
+        names = ("workspace", "status", "step_type", "run_id", "run_uuid")
+        offset, limit = PAGES[place % len(PAGES)]
+        filters = StepFilters(**dict(zip(names, combination, strict=True)))
+        filters = replace(filters, offset=offset, limit=limit)
+        lines = explain_statements(app, partial(_list_and_count, filters))
+        faults = [line for line in lines if _is_fault(line, filters)]
+        assert faults == [], "\n".join((str(filters), *lines))
+
+
+def _list_and_count(filters: StepFilters) -> None:
+    find_steps(filters, API_COLUMNS)
+    count_steps(filters, exact=True)
+
+
+def _is_fault(line: str, filters: StepFilters) -> bool:
+    """Tell whether a line of a plan reads a table, or sorts more than a few ids or counts."""
+    if re.search(r"(SCAN|Seq Scan on) (steps|runs)\b", line):
+        return True
+    if "TEMP B-TREE" in line:
+        # The ids of several runs are put in order, and the counts of several workspaces.
+        n_runs = max(len(filters.run_id), len(filters.run_uuid))
+        is_of_few = n_runs if "ORDER BY" in line else len(filters.workspace)
+        return is_of_few < 2
+    sorted_rows = COSTS.search(line) if "Sort  (" in line else None
+    return sorted_rows is not None and int(sorted_rows[1]) > RARE
