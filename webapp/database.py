@@ -68,7 +68,8 @@ def bind_options(settings: Settings) -> dict[str, dict[str, Any]]:
     options["connect_args"].setdefault("tcp_user_timeout", REPLICA_TIMEOUT_S * 1000)
     if "connect_timeout" not in given:
         options["connect_args"]["connect_timeout"] = REPLICA_TIMEOUT_S
-    return {REPLICA: {"url": settings.replica_url, **options}}
+    # Each request asks it how far it is, which tells as well whether the connection lives.
+    return {REPLICA: {"url": settings.replica_url, **options, "pool_pre_ping": False}}
 
 
 def init_engine(app: Flask, settings: Settings) -> None:
