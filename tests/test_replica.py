@@ -139,6 +139,16 @@ def test_lists_are_read_from_the_replica_and_who_writes_sees_what_was_written(ap
     assert n_reads_of(app, "replica", lambda: n_runs(writer)) == 1
 
 
+def test_a_position_from_another_cluster_counts_for_nothing(app: Flask) -> None:
+    reader = make_reader(app, "mover")
+    with app.app_context():
+        user = find_user_named("mover")
+        assert user is not None
+        user.written_to = 2**60
+        db.session.commit()
+    assert n_reads_of(app, "replica", lambda: n_runs(reader)) == 1
+
+
 def test_what_is_revoked_or_added_counts_at_once(app: Flask) -> None:
     reader, admin = make_reader(app, "leaver"), make_reader(app, "chief", Role.ADMIN)
     set_replay(app, "pause")
