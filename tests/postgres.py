@@ -23,25 +23,39 @@ def throwaway_cluster() -> Iterator[str]:
         _as_postgres(
             folder, "initdb", "--pgdata", f"{folder}/data", "--auth=trust", "-N", "-E", "UTF8"
         )
-        options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
-        start = (
-            "pg_ctl",
-            "start",
-            "-w",
-            "-D",
-            f"{folder}/data",
-            "-l",
-            f"{folder}/log",
-            "-o",
-            options,
-        )
-        _as_postgres(folder, *start)
-        try:
+        with _running(folder):
             yield f"host={folder}&user={_owner()}"
-        finally:
-            _as_postgres(folder, "pg_ctl", "stop", "-D", f"{folder}/data", "-m", "immediate")
     finally:
         shutil.rmtree(folder)
+
+
+@contextmanager
+def throwaway_replica(primary: Path) -> Iterator[str]:
+    """Run a copy of a cluster that follows it; yield its libpq parameters; leave nothing behind."""
+    folder = Path(tempfile.mkdtemp(prefix="stepboard-replica-"))
+    try:
+        of = ("-h", str(primary), "-U", _owner(), "--checkpoint=fast", "--no-sync")
+        _as_postgres(folder, "pg_basebackup", *of, "-D", f"{folder}/data", "--write-recovery-conf")
+        with _running(folder):
+            yield f"host={folder}&user={_owner()}"
+    finally:
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def _running(folder: Path) -> Iterator[None]:
+    start_cluster(folder)
+    try:
+        yield
+    finally:
+        _as_postgres(folder, "pg_ctl", "stop", "-D", f"{folder}/data", "-m", "immediate")
+
+
+def start_cluster(folder: Path) -> None:
+    """Start a cluster that does not run."""
+    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
+    start = ("start", "-w", "-D", f"{folder}/data", "-l", f"{folder}/log", "-o", options)
+    _as_postgres(folder, "pg_ctl", *start)
 
 
 def restart_cluster(folder: Path, mode: str = "fast") -> None:

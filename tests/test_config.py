@@ -74,6 +74,32 @@ def test_a_bad_database_url_is_refused_without_repeating_it(url: str) -> None:
     assert "hush" not in said
 
 
+def test_a_replica_is_another_server_than_the_primary() -> None:
+    primary = "postgresql://u:hush@h/d"
+    replica = Settings.from_environ(
+        {**KEY, "DATABASE_URL": primary, "DATABASE_REPLICA_URL": "postgresql://u:hush@h:5433/d"}
+    )
+    assert replica.replica_url == "postgresql+psycopg://u:hush@h:5433/d"
+    for same in (primary, "postgres://other@h:5432/d", "postgresql:///d?host=h&user=x"):
+        said = refusal(DATABASE_URL=primary, DATABASE_REPLICA_URL=same)
+        assert said.startswith("DATABASE_REPLICA_URL names the database of DATABASE_URL: name")
+    said = refusal(DATABASE_URL=primary, DATABASE_REPLICA_URL="mysql://h/d")
+    assert said.startswith("DATABASE_REPLICA_URL must name an SQLite file or a PostgreSQL database")
+
+
+@pytest.mark.parametrize(
+    ("primary", "replica"),
+    [
+        ("", "postgresql://h/d"),
+        ("sqlite:////srv/a.sqlite", "sqlite:////srv/b.sqlite"),
+        ("postgresql://h/d", "sqlite:////srv/b.sqlite"),
+    ],
+)
+def test_only_postgresql_has_a_replica(primary: str, replica: str) -> None:
+    said = refusal(DATABASE_URL=primary, DATABASE_REPLICA_URL=replica)
+    assert said.startswith("DATABASE_REPLICA_URL is for PostgreSQL only: unset it")
+
+
 @pytest.mark.parametrize("value", ["0", "366", "-1", "1.5", "soon", "٣", "9" * 5000])
 def test_a_bad_number_is_refused(value: str) -> None:
     said = refusal(STEPBOARD_LOGIN_DAYS=value)
@@ -106,7 +132,7 @@ def test_a_name_that_looks_like_a_setting_but_is_none_is_refused() -> None:
 
 def test_the_readme_lists_every_setting() -> None:
     readme = (PROJECT / "README.md").read_text(encoding="utf-8")
-    for name in ("SECRET_KEY", "DATABASE_URL", *NAMES):
+    for name in ("SECRET_KEY", "DATABASE_URL", "DATABASE_REPLICA_URL", *NAMES):
         assert f"| `{name}` |" in readme
 
 

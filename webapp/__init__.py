@@ -19,6 +19,7 @@ from . import (
     pages,
     places,
     rendering,
+    replica,
     request_ids,
     security,
     serving,
@@ -46,6 +47,7 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
         SECRET_KEY=settings.secret_key,
         SQLALCHEMY_DATABASE_URI=settings.database_url,
         SQLALCHEMY_ENGINE_OPTIONS=database.engine_options(settings),
+        SQLALCHEMY_BINDS=database.bind_options(settings),
         PERMANENT_SESSION_LIFETIME=timedelta(days=settings.login_days),
         # Else every answer sets the cookie anew, those of static files, which are kept, too.
         SESSION_REFRESH_EACH_REQUEST=False,
@@ -72,6 +74,7 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
     limits.init_limits(app)
     cookies.init_cookies(app)
     auth.init_auth(app)
+    replica.init_replica(app, settings)
     compress.init_app(app)
     security.init_headers(app, settings)
     errors.init_errors(app)

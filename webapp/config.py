@@ -108,12 +108,15 @@ class Settings:
     secret_key: str  # SECRET_KEY
     database_url: str  # DATABASE_URL
     instance: Path = PROJECT / "instance"  # STEPBOARD_INSTANCE
+    replica_url: str = ""  # DATABASE_REPLICA_URL
     admin_password: str = _setting("", _as_it_stands)
     statement_timeout_ms: int = _setting(15_000, _whole_number(100, 3_600_000))
     # How long a request waits for an SQLite database that another process has locked.
     busy_timeout_ms: int = _setting(5_000, _whole_number(0, 60_000))
     # Of PostgreSQL, for each worker.
     pool_size: int = _setting(16, _whole_number(2, 100))
+    # A replica that lacks what is older than this is not read from.
+    replica_most_behind_s: int = _setting(10, _whole_number(1, 300))
     login_days: int = _setting(14, _whole_number(1, 365))
     idle_hours: int = _setting(72, _whole_number(1, 8_760))
     # How many proxies stand before the server, each adding to the forwarded headers.
@@ -133,6 +136,7 @@ class Settings:
             secret_key=_secret_key(environ),
             database_url=database_url(environ),
             instance=instance_folder(environ),
+            replica_url=replica_url(environ),
             **{name: _read(environ, name) for name in READ_BY},
         )
 
@@ -169,6 +173,28 @@ def database_url(environ: Mapping[str, str] = os.environ) -> str:
     if not url:
         return f"sqlite:///{instance_folder(environ) / 'stepboard.sqlite'}"
     return read_database_url("DATABASE_URL", url)
+
+
+def replica_url(environ: Mapping[str, str] = os.environ) -> str:
+    """Return the SQLAlchemy URL of the replica that requests read from; blank without one."""
+    name, given = "DATABASE_REPLICA_URL", environ.get("DATABASE_REPLICA_URL", "")
+    if not given:
+        return ""
+    primary, url = database_url(environ), read_database_url(name, given)
+    if "sqlite" in (make_url(primary).drivername, make_url(url).drivername):
+        raise ConfigError(f"{name} is for PostgreSQL only: unset it, or set both to PostgreSQL.")
+    if _place_of(primary) == _place_of(url):
+        raise ConfigError(
+            f"{name} names the database of DATABASE_URL: name a replica of it, or unset it."
+        )
+    return url
+
+
+def _place_of(url: str) -> tuple[object, ...]:
+    """Return which server and database a URL of PostgreSQL names, whoever logs in and how."""
+    parsed = make_url(url)
+    host = parsed.host or parsed.query.get("host", "")
+    return host, str(parsed.port or parsed.query.get("port", 5432)), parsed.database
 
 
 def read_database_url(name: str, url: str) -> str:

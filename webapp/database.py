@@ -19,6 +19,7 @@ from sqlalchemy.schema import SchemaItem
 from .config import PROJECT, Settings
 from .extensions import db
 from .measuring import TimedConnection
+from .routing import REPLICA
 
 # How many of SQLite's instructions go by between two looks at the clock: some 0.1 ms.
 LOOK_AT_CLOCK = 20_000
@@ -28,14 +29,16 @@ USUAL_CACHE = -16_384
 POOL_TIMEOUT_S = 5
 # Nor for a server of PostgreSQL that does not answer, unless DATABASE_URL says how long.
 CONNECT_TIMEOUT_S = 5
+# The same of a replica; the least that PostgreSQL's library takes.
+REPLICA_TIMEOUT_S = 2
 
 
 class DatabaseVersionError(RuntimeError):
     """Raised for a database that another version of Stepboard made."""
 
 
-def engine_options(settings: Settings) -> dict[str, Any]:
-    """Return what SQLAlchemy's create_engine needs for the database of the settings.
+def engine_options(settings: Settings, url: str = "") -> dict[str, Any]:
+    """Return what SQLAlchemy's create_engine needs for the database of the settings, or a replica.
 
     Values stay out of its error messages: a log is no place for what steps printed.
     """
@@ -44,7 +47,7 @@ def engine_options(settings: Settings) -> dict[str, Any]:
         connect_args: dict[str, Any] = {"timeout": wait_s, "factory": TimedConnection}
         return {"hide_parameters": True, "connect_args": connect_args}
     options = f"-c statement_timeout={settings.statement_timeout_ms} -c timezone=UTC"
-    given = make_url(settings.database_url).query.get("connect_timeout", CONNECT_TIMEOUT_S)
+    given = make_url(url or settings.database_url).query.get("connect_timeout", CONNECT_TIMEOUT_S)
     return {
         "hide_parameters": True,
         "connect_args": {"options": options, "connect_timeout": given},
@@ -53,6 +56,22 @@ def engine_options(settings: Settings) -> dict[str, Any]:
         "max_overflow": 0,
         "pool_timeout": POOL_TIMEOUT_S,
     }
+
+
+def bind_options(settings: Settings) -> dict[str, dict[str, Any]]:
+    """Return Flask-SQLAlchemy's options of the replica, if there is one.
+
+    It is given up sooner than the primary, which can do its work.
+    """
+    if not settings.replica_url:
+        return {}
+    options = engine_options(settings, settings.replica_url)
+    given = make_url(settings.replica_url).query
+    options["connect_args"].setdefault("tcp_user_timeout", REPLICA_TIMEOUT_S * 1000)
+    if "connect_timeout" not in given:
+        options["connect_args"]["connect_timeout"] = REPLICA_TIMEOUT_S
+    # Each request asks it how far it is, which tells as well whether the connection lives.
+    return {REPLICA: {"url": settings.replica_url, **options, "pool_pre_ping": False}}
 
 
 def init_engine(app: Flask, settings: Settings) -> None:

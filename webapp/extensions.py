@@ -8,8 +8,9 @@ from flask_wtf import CSRFProtect
 from htmx_flask import Htmx
 
 from .models import Base
+from .routing import RoutedSession
 
-db = SQLAlchemy(metadata=Base.metadata)
+db = SQLAlchemy(metadata=Base.metadata, session_options={"class_": RoutedSession})
 migrate = Migrate(render_as_batch=True)
 htmx = Htmx()
 login_manager = LoginManager()

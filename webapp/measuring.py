@@ -49,7 +49,8 @@ def init_measuring(app: Flask, settings: Settings) -> None:
     app.before_request(_begin)
     app.teardown_request(_end)
     with app.app_context():
-        _StatementTimer(settings.slow_query_ms / 1000).listen_to(db.engine)
+        for engine in db.engines.values():
+            _StatementTimer(settings.slow_query_ms / 1000).listen_to(engine)
 
 
 def cost_of_request() -> Cost:

@@ -68,6 +68,12 @@ class Metrics:
             registry=registry,
         )
 
+        self._choices = Counter(
+            "stepboard_replica_choices",
+            "Requests that might read from the replica, by what they did read from.",
+            ("database",),
+            registry=registry,
+        )
         self._has_reasons = False
 
     def count_request(self, response: Response) -> None:
@@ -89,6 +95,10 @@ class Metrics:
     def count_database_failure(self, why: str) -> None:
         """Count an answer 503; `why` is what `transactions.why_try_again` said."""
         self._failures.labels(REASONS[why]).inc()
+
+    def count_choice(self, reads_replica: bool) -> None:
+        """Count a request that might read from the replica."""
+        self._choices.labels("replica" if reads_replica else "primary").inc()
 
 
 def init_metrics(app: Flask) -> None:

@@ -21,9 +21,9 @@ BUSY = "The database is busy: an import is writing. Try again."
 GONE = "The database cannot be reached. Try again."
 FULL = "Too many requests use the database at once. Try again."
 TOO_SLOW = "The database took too long to answer. Try again."
-# PostgreSQL's codes of a lock that was not free, of two transactions that waited for each other,
-# and of a statement that ran into the time limit.
-STATES = {"55P03": BUSY, "40P01": BUSY, "57014": TOO_SLOW}
+# PostgreSQL's codes of a lock that was not free, of two transactions that waited for each other, of
+# a replica's statement that was in the way of changes, and of one that ran into the time limit.
+STATES = {"55P03": BUSY, "40P01": BUSY, "40001": BUSY, "57014": TOO_SLOW}
 # Those of a server that shuts down, starts up or cannot be reached, and of one that is full.
 GONE_STATES = ("57P", "08", "53300")
 # SQLite tells more in the upper bits of its codes.

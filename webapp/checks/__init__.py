@@ -22,6 +22,7 @@ from .machine import (
     check_static_files,
     check_wal,
 )
+from .replicas import check_replica, has_replica
 
 __all__ = ["Finding", "State", "find_findings"]
 
@@ -56,6 +57,8 @@ def find_findings() -> Iterator[Finding]:
         yield migrations
         if migrations.state == State.OK:
             yield from (make_check(*one) for one in OF_THE_ROWS.items())
+            if has_replica():
+                yield make_check("replica", check_replica)
             yield from _check_sources()
             return
     yield from skip_all([*OF_THE_ROWS, "sources"], "First the database must be as it should.")

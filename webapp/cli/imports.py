@@ -7,13 +7,16 @@ from pathlib import Path
 
 import click
 import orjson
+from flask import current_app
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from ..config import Settings
 from ..ingest.errors import SourceError
 from ..ingest.osmedeus.importer import import_base
 from ..ingest.osmedeus.run_writer import Report
 from ..ingest.osmedeus.summary import ImportSummary
+from ..replica import ReplicaError, wait_for_replica
 from . import bp
 from .commands import needs_database
 
@@ -36,10 +39,21 @@ def import_osmedeus(path: Path, workspaces: Path | None, name: str | None, as_js
             summary = import_base(path, workspaces, name, report=report)
     except SourceError as error:
         raise click.ClickException(str(error)) from error
+    await_replica()
     if as_json:
         click.echo(orjson.dumps(summary.to_dict(), option=orjson.OPT_INDENT_2))
     else:
         print_summary(summary)
+
+
+def await_replica() -> None:
+    """Wait until the replica, if there is one, has what was imported; say so if it has not."""
+    settings: Settings = current_app.config["SETTINGS"]
+    if settings.replica_url:
+        try:
+            wait_for_replica(settings.replica_most_behind_s)
+        except ReplicaError as error:
+            click.echo(f"The replica does not have it yet: {error}.", err=True)
 
 
 def print_summary(summary: ImportSummary) -> None:

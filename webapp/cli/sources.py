@@ -11,7 +11,7 @@ from ..queries.sources import find_source_named, find_sources, get_source
 from . import bp
 from .commands import needs_database
 from .completion import complete_sources
-from .imports import print_summary, progress_report
+from .imports import await_replica, print_summary, progress_report
 
 
 @bp.cli.group("sources")
@@ -51,9 +51,11 @@ def import_claimed_source(source_id: int) -> None:
 def _import(source: Source) -> None:
     try:
         with progress_report() as report:
-            print_summary(import_again(source, report))
+            summary = import_again(source, report)
     except SourceError as error:
         raise ClickException(str(error)) from error
+    await_replica()
+    print_summary(summary)
 
 
 def _describe_import(source: Source) -> str:

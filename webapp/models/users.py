@@ -3,7 +3,7 @@
 import hashlib
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, Integer, String, Text
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from ..columns import UtcDateTime, utc_now
@@ -22,6 +22,8 @@ class User(Base):
     role: Mapped[str] = mapped_column(String(20), default=Role.VIEWER)
     is_active: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    # Where PostgreSQL's log stood after the user's last write: a replica must have that.
+    written_to: Mapped[int | None] = mapped_column(BigInteger)
 
     is_authenticated = True
     is_anonymous = False

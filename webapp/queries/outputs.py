@@ -21,7 +21,9 @@ def iter_output(step: Step) -> Iterator[bytes]:
     Nothing of the request is needed to go on, so that a slow reader does not keep its session.
     Raises OutputChangedError, while read, when the step went on meanwhile.
     """
-    return _iter_pieces(db.engine, step.id, step.output_bytes)
+    # From where the step itself was read: another database may have another moment of it.
+    engine = db.session.get_bind(Step, clause=select(Step))
+    return _iter_pieces(engine.engine, step.id, step.output_bytes)
 
 
 def _iter_pieces(engine: Engine, step_id: int, output_bytes: int) -> Iterator[bytes]:
