@@ -1,9 +1,10 @@
 """Read the kept counts of steps, and count runs no further than a page needs to know."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, func, select
 
 from ..extensions import db
 from ..filters import RunFilters, StepFilters
@@ -12,6 +13,8 @@ from .conditions import Column, any_of, chosen
 
 # Where an exact total is dear, a page counts this far and then says "10,000+".
 COUNTED = 10_000
+# So many of the statements that depend on filters are kept as they were built.
+KEPT_STATEMENTS = 512
 
 Counts = type[StepCount] | type[BlockCount]
 
@@ -49,11 +52,46 @@ class _Holder(NamedTuple):
 
 def count_by_kept_counts(filters: StepFilters) -> int:
     """Count the steps that workspace, status and type let through, from the kept counts."""
+    statement = _sum_of(filters.workspace, filters.status, filters.step_type)
+    return int(db.session.execute(statement).scalar_one())
+
+
+# To build such a statement takes longer than to run it; what is asked once is asked again.
+@lru_cache(KEPT_STATEMENTS)
+def _sum_of(*values: tuple[str, ...]) -> Select[tuple[int]]:
+    filters = _filters_of(*values)
     counts = _counts_for(filters)
-    statement = select(func.coalesce(func.sum(counts.n), 0)).where(
+    return select(func.coalesce(func.sum(counts.n), 0)).where(
         counts.block == TOTAL_BLOCK, *_conditions(counts, filters)
     )
-    return int(db.session.execute(statement).scalar_one())
+
+
+@lru_cache(KEPT_STATEMENTS)
+def _sizes_of_groups(*values: tuple[str, ...]) -> Select[tuple[int, int]]:
+    filters = _filters_of(*values)
+    return _sizes(filters, _counts_for(filters).block < TOTAL_BLOCK)
+
+
+@lru_cache(KEPT_STATEMENTS)
+def _sizes_of_blocks(*values: tuple[str, ...]) -> Select[tuple[int, int]]:
+    filters = _filters_of(*values)
+    first, last = (bindparam(name, type_=BigInteger) for name in ("first", "last"))
+    return _sizes(filters, _counts_for(filters).block.between(first, last))
+
+
+def _sizes(filters: StepFilters, is_asked: ColumnElement[bool]) -> Select[tuple[int, int]]:
+    counts = _counts_for(filters)
+    return (
+        select(counts.block, func.sum(counts.n))
+        .where(is_asked, *_conditions(counts, filters))
+        .group_by(counts.block)
+    )
+
+
+def _filters_of(
+    workspace: tuple[str, ...], status: tuple[str, ...], step_type: tuple[str, ...]
+) -> StepFilters:
+    return StepFilters(workspace=workspace, status=status, step_type=step_type)
 
 
 def count_by_value(column: Column, filters: StepFilters | None = None) -> dict[str, int]:
@@ -87,8 +125,9 @@ def find_span(filters: StepFilters, after_id: int | None = None) -> Span | None:
 
     `after_id` begins the page after a row: its own block can hold any part of the page, or none.
     """
-    block = _counts_for(filters).block
-    groups = _find_holders(filters, block < TOTAL_BLOCK, 0, after_id)
+    values = (filters.workspace, filters.status, filters.step_type)
+    sizes = db.session.execute(_sizes_of_groups(*values)).tuples().all()
+    groups = _find_holders(filters, sizes, 0, after_id)
     if not groups:
         return None
     # Only where the page begins and where it ends has to be known by block.
@@ -104,21 +143,18 @@ def find_span(filters: StepFilters, after_id: int | None = None) -> Span | None:
 def _find_blocks(filters: StepFilters, group: _Holder, after_id: int | None) -> list[_Holder]:
     """Return the blocks of a group that hold the page, or the group if rows went meanwhile."""
     blocks = blocks_of(group.block)
-    is_of_group = _counts_for(filters).block.between(blocks.start, blocks.stop - 1)
-    return _find_holders(filters, is_of_group, group.before, after_id) or [group]
+    statement = _sizes_of_blocks(filters.workspace, filters.status, filters.step_type)
+    ends = {"first": blocks.start, "last": blocks.stop - 1}
+    sizes = db.session.execute(statement, ends).tuples().all()
+    return _find_holders(filters, sizes, group.before, after_id) or [group]
 
 
 def _find_holders(
-    filters: StepFilters, is_asked: ColumnElement[bool], before: int, after_id: int | None
+    filters: StepFilters, found: Iterable[tuple[int, int]], before: int, after_id: int | None
 ) -> list[_Holder]:
     """Return those blocks that hold the page, in its order; so many rows stand before them all."""
-    counts, is_descending = _counts_for(filters), filters.sort == "-id"
-    statement = (
-        select(counts.block, func.sum(counts.n))
-        .where(is_asked, *_conditions(counts, filters))
-        .group_by(counts.block)
-    )
-    sizes = {block: int(n) for block, n in db.session.execute(statement).all() if n > 0}
+    is_descending = filters.sort == "-id"
+    sizes = {block: int(n) for block, n in found if n > 0}
     holders = []
     for block in sorted(sizes, key=_first_id, reverse=is_descending):
         ids = ids_of(block)

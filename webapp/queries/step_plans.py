@@ -77,30 +77,35 @@ def plan_steps(filters: StepFilters, found: Lookups, is_count: bool = False) -> 
 
     `found` is of the same filters, or of some that had a status or a type more.
     """
-    is_unknown_run = (filters.run_id or filters.run_uuid) and not found.run_ids
-    if is_unknown_run or (filters.step_name and not found.names):
+    if is_empty(filters, found):
         return Plan([], None, is_empty=True)
-    leading = _find_leading(filters, found)
+    leading = find_leading(filters, found)
     is_walk = leading is None
     if is_walk and is_count:
         leading = _find_wide(filters, found)
-    return Plan(_conditions(filters, found, leading), leading, is_walk=is_walk)
+    return Plan(conditions_of(filters, found, leading), leading, is_walk=is_walk)
+
+
+def is_empty(filters: StepFilters, found: Lookups) -> bool:
+    """Tell whether no row can pass."""
+    is_unknown_run = (filters.run_id or filters.run_uuid) and not found.run_ids
+    return bool(is_unknown_run or (filters.step_name and not found.names))
 
 
 def plan_walk(filters: StepFilters, found: Lookups, n: int) -> tuple[Subquery, Plan]:
     """Return the first n rows of the index that leads a count, and a plan that looks at these."""
     leading = _find_wide(filters, found)
     alone = next((one for column, one, _ in _alone(filters) if column is leading), StepFilters())
-    conditions = _conditions(alone, found if alone.step_name else _NOTHING, leading)
+    conditions = conditions_of(alone, found if alone.step_name else _NOTHING, leading)
     rows = select(*_used_columns(filters, found)).where(*conditions).limit(n).subquery()
 
     def of_rows(column: Column) -> Any:
         return rows.c[column.key]
 
-    return rows, Plan(_conditions(filters, found, leading, of_rows), leading)
+    return rows, Plan(conditions_of(filters, found, leading, of_rows), leading)
 
 
-def _find_leading(filters: StepFilters, found: Lookups) -> Column | None:
+def find_leading(filters: StepFilters, found: Lookups) -> Column | None:
     """Return the column whose index finds the fewest rows, if these are few."""
     if found.run_ids:
         return Step.run_id
@@ -119,7 +124,7 @@ def sort_column(filters: StepFilters) -> Column:
     return columns[filters.sort.removeprefix("-")]
 
 
-def _conditions(
+def conditions_of(
     filters: StepFilters,
     found: Lookups,
     leading: Column | None,
@@ -196,7 +201,7 @@ def _measure(filters: StepFilters, found: Lookups) -> dict[Column, int]:
     """Count what the filters without kept counts let through, each alone, if that is little."""
     sizes = {}
     for column, alone, most in _alone(filters):
-        conditions = _conditions(alone, found if alone.step_name else _NOTHING, column)
+        conditions = conditions_of(alone, found if alone.step_name else _NOTHING, column)
         total = count_up_to(select(Step.id).where(*conditions), exact=False)
         if total.is_exact and total.n <= most:
             sizes[column] = total.n

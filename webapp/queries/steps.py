@@ -5,19 +5,29 @@ tell; for the others see `step_plans`. Outputs are read only where they are aske
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, func, select
+from sqlalchemy import BigInteger, ColumnElement, Integer, Row, Select, bindparam, func, select
 from sqlalchemy.orm import defer, joinedload
 from werkzeug.exceptions import NotFound
 
 from ..extensions import db
-from ..filters import MAX_INTEGER, StepFilters
+from ..filters import DEFAULT_LIMIT, MAX_INTEGER, StepFilters
 from ..models import Run, Step
 from .conditions import Column, Selected
-from .counts import Total, count_by_kept_counts, count_up_to, find_span
-from .step_plans import Lookups, look_up, plan_steps, plan_walk, sort_column
+from .counts import KEPT_STATEMENTS, Total, count_by_kept_counts, count_up_to, find_span
+from .step_plans import (
+    Lookups,
+    conditions_of,
+    find_leading,
+    is_empty,
+    look_up,
+    plan_steps,
+    plan_walk,
+    sort_column,
+)
 
 # What a list shows of a step: all but its texts.
 LIST_COLUMNS: tuple[Selected, ...] = (
@@ -82,51 +92,106 @@ def find_steps(
     `found` is what `look_up` told of the filters, if that is known already. `after_id` begins the
     page after a step, in an order of ids.
     """
-    ids = _select_ids(filters, found, after_id)
-    return [] if ids is None else _find_rows(filters, columns, ids)
+    page = _find_page(filters, found, after_id)
+    if page is None:
+        return []
+    if sort_column(filters) is Step.id:
+        return db.session.execute(page.select(tuple(columns)), page.values).all()
+    # Put in order here: a sort in the database would carry the outputs along.
+    ids = db.session.execute(page.select(None), page.values).scalars()
+    places = {step_id: n for n, step_id in enumerate(ids)}
+    rows = db.session.execute(_rows_of_ids(tuple(columns)), {"ids": list(places)}).all()
+    return sorted(rows, key=lambda row: places[row.id])
 
 
 def find_step_ids(filters: StepFilters, after_id: int | None = None) -> Sequence[int]:
     """Return the ids alone of one page of steps."""
-    ids = _select_ids(filters, None, after_id)
+    page = _find_page(filters, None, after_id)
+    if page is None:
+        return []
     # By the connection: 10,000 numbers need nothing of the ORM.
-    return [] if ids is None else db.session.connection().execute(ids).scalars().all()
+    return db.session.connection().execute(page.select(None), page.values).scalars().all()
 
 
-def _select_ids(
-    filters: StepFilters, found: Lookups | None, after_id: int | None
-) -> Select[tuple[int]] | None:
-    """Return what selects the ids of a page; None where there can be none."""
-    plan = plan_steps(filters, found or look_up(filters))
-    conditions, offset = plan.conditions, filters.offset
-    if plan.is_empty or filters.limit == 0:
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """What tells the statement of a page, and the values that it is run with."""
+
+    filters: StepFilters
+    found: Lookups
+    values: dict[str, int]
+
+    def select(self, columns: tuple[Selected, ...] | None) -> Select[Any]:
+        """Return the statement of these columns of the page, or of its ids alone."""
+        leading = find_leading(self.filters, self.found)
+        key = "" if leading is None else leading.key
+        run_ids, names = self.found.run_ids, tuple(self.found.names)
+        given = frozenset(self.values)
+        if self.filters.goes_by_clock or names:
+            return _build(self.filters, run_ids, names, key, given, columns)
+        # What else tells the rows stands in the values.
+        bare = replace(self.filters, offset=0, limit=DEFAULT_LIMIT, errors=())
+        return _built(bare, run_ids, (), key, given, columns)
+
+
+def _build(
+    filters: StepFilters,
+    run_ids: tuple[int, ...],
+    names: tuple[str, ...],
+    leading: str,
+    given: frozenset[str],
+    columns: tuple[Selected, ...] | None,
+) -> Select[Any]:
+    """Build the statement of a page; `given` are the values that it will be run with."""
+    found = Lookups(run_ids, list(names), {}, filters.status)
+    conditions = conditions_of(filters, found, getattr(Step, leading) if leading else None)
+    conditions += [_ENDS[name] for name in sorted(given & _ENDS.keys())]
+    if "after_id" in given:
+        conditions.append(Step.id < _AFTER_ID if filters.sort == "-id" else Step.id > _AFTER_ID)
+    # The ids first: an index alone finds them, so that no skipped row is read.
+    ids = select(Step.id).where(*conditions).order_by(*_order(filters))
+    ids = ids.limit(bindparam("limit", type_=Integer)).offset(bindparam("offset", type_=Integer))
+    return (
+        ids
+        if columns is None
+        else _rows_of(columns).where(Step.id.in_(ids)).order_by(*_order(filters))
+    )
+
+
+# To build such a statement takes longer than to run it; what is asked once is asked again.
+_built = lru_cache(KEPT_STATEMENTS)(_build)
+_AFTER_ID = bindparam("after_id", type_=BigInteger)
+_ENDS: dict[str, ColumnElement[bool]] = {
+    "first_id": Step.id >= bindparam("first_id", type_=BigInteger),
+    "end_id": Step.id < bindparam("end_id", type_=BigInteger),
+}
+
+
+@cache
+def _rows_of_ids(columns: tuple[Selected, ...]) -> Select[Any]:
+    ids = bindparam("ids", type_=BigInteger, expanding=True)
+    return _rows_of(columns).where(Step.id.in_(ids))
+
+
+def _rows_of(columns: tuple[Selected, ...]) -> Select[Any]:
+    return select(*columns).select_from(Step).outerjoin(Run, Run.id == Step.run_id)
+
+
+def _find_page(filters: StepFilters, found: Lookups | None, after_id: int | None) -> _Page | None:
+    """Return what tells the page; None where it can have no row."""
+    found = found or look_up(filters)
+    if filters.limit == 0 or is_empty(filters, found):
         return None
-    if plan.leading is None and filters.is_documented and sort_column(filters) is Step.id:
+    values = {"limit": filters.limit, "offset": filters.offset}
+    is_by_id = filters.is_documented and sort_column(filters) is Step.id
+    if is_by_id and find_leading(filters, found) is None:
         span = find_span(filters, after_id)
         if span is None:
             return None
-        conditions = [*conditions, Step.id >= span.first_id, Step.id < span.end_id]
-        offset = span.skip
+        values |= {"offset": span.skip, "first_id": span.first_id, "end_id": span.end_id}
     if after_id is not None:
-        is_later = Step.id < after_id if filters.sort == "-id" else Step.id > after_id
-        conditions = [*conditions, is_later]
-    # The ids first: an index alone finds them, so that no skipped row is read.
-    ids = select(Step.id).where(*conditions).order_by(*_order(filters))
-    return ids.limit(filters.limit).offset(offset)
-
-
-def _find_rows(
-    filters: StepFilters, columns: Sequence[Selected], ids: Select[tuple[int]]
-) -> Sequence[Row[Any]]:
-    """Return the rows of the ids, in their order."""
-    statement = select(*columns).select_from(Step).outerjoin(Run, Run.id == Step.run_id)
-    if sort_column(filters) is Step.id:
-        statement = statement.where(Step.id.in_(ids)).order_by(*_order(filters))
-        return db.session.execute(statement).all()
-    # Put in order here: a sort in the database would carry the outputs along.
-    places = {step_id: n for n, step_id in enumerate(db.session.execute(ids).scalars())}
-    rows = db.session.execute(statement.where(Step.id.in_(places))).all()
-    return sorted(rows, key=lambda row: places[row.id])
+        values["after_id"] = after_id
+    return _Page(filters, found, values)
 
 
 def _order(filters: StepFilters) -> list[ColumnElement[Any]]:
