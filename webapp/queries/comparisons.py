@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import BigInteger, Integer, Row, Select, Text, and_, bindparam, case, func, select
 
 from ..columns import UtcDateTime
-from ..extensions import db
 from ..models import Run, RunStatus, Step, StepStatus
 from .conditions import Column, unindexed
+from .plain import fetch
 from .run_steps import TELLING_STATUSES, tell_status
 
 # What a list of the runs of one workflow shows.
@@ -46,13 +46,13 @@ class StepSum(NamedTuple):
 def find_runs_of_workflow(workflow_name: str, limit: int) -> Sequence[Row[Any]]:
     """Return the latest runs of a workflow, newest first."""
     values = {"workflow_name": workflow_name, "limit": limit}
-    return db.session.execute(_runs_of_workflow(), values).all()
+    return fetch(_runs_of_workflow(), values).all()
 
 
 def find_neighbours(run: Run) -> Neighbours:
     """Find the runs of the same workflow before and after this one."""
     values = {"workflow_name": run.workflow_name, "run_id": run.id}
-    return Neighbours(*db.session.execute(_neighbours(), values).one())
+    return Neighbours(*fetch(_neighbours(), values).one())
 
 
 # To build such statements takes longer than to run them.
@@ -81,7 +81,7 @@ def find_run_to_compare(run: Run) -> int | None:
     earlier = same.where(Run.id < run.id).order_by(Run.id.desc()).limit(1)
     completed = earlier.where(Run.status == RunStatus.COMPLETED)
     for statement in (completed, earlier, same.order_by(Run.id.desc()).limit(1)):
-        found = db.session.execute(statement).scalar()
+        found = fetch(statement).scalar()
         if found is not None:
             return found
     return None
@@ -89,7 +89,7 @@ def find_run_to_compare(run: Run) -> int | None:
 
 def find_compared_steps(run_id: int, limit: int) -> Sequence[Row[Any]]:
     """Return what a comparison needs of the steps of a run, in their places."""
-    return db.session.execute(_compared_steps(), {"run_id": run_id, "limit": limit}).all()
+    return fetch(_compared_steps(), {"run_id": run_id, "limit": limit}).all()
 
 
 @cache
@@ -132,7 +132,7 @@ def find_step_sums(run_id: int, limit: int) -> list[StepSum]:
         .order_by(func.min(Step.position))
         .limit(limit)
     )
-    return [_step_sum(*row) for row in db.session.execute(statement).all()]
+    return [_step_sum(*row) for row in fetch(statement).all()]
 
 
 def _step_sum(

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, func, select
 
-from ..extensions import db
 from ..filters import RunFilters, StepFilters
 from ..models import TOTAL_BLOCK, BlockCount, Run, StepCount, blocks_of, ids_of, table_of
 from .conditions import Column, any_of, chosen
+from .plain import fetch
 
 # Where an exact total is dear, a page counts this far and then says "10,000+".
 COUNTED = 10_000
@@ -53,7 +53,7 @@ class _Holder(NamedTuple):
 def count_by_kept_counts(filters: StepFilters) -> int:
     """Count the steps that workspace, status and type let through, from the kept counts."""
     statement = _sum_of(filters.workspace, filters.status, filters.step_type)
-    return int(db.session.execute(statement).scalar_one())
+    return int(fetch(statement).scalar_one())
 
 
 # To build such a statement takes longer than to run it; what is asked once is asked again.
@@ -106,7 +106,7 @@ def count_by_value(column: Column, filters: StepFilters | None = None) -> dict[s
         .having(func.sum(counts.n) > 0)
         .order_by(value)
     )
-    return {name: int(n) for name, n in db.session.execute(statement).all()}
+    return {name: int(n) for name, n in fetch(statement).all()}
 
 
 def count_by_status_and_type(filters: StepFilters) -> dict[tuple[str, str], int]:
@@ -117,7 +117,7 @@ def count_by_status_and_type(filters: StepFilters) -> dict[tuple[str, str], int]
         .where(counts.block == TOTAL_BLOCK, *_conditions(counts, filters))
         .group_by(counts.status, counts.step_type)
     )
-    return {(status, kind): int(n) for status, kind, n in db.session.execute(statement).all()}
+    return {(status, kind): int(n) for status, kind, n in fetch(statement).all()}
 
 
 def find_span(filters: StepFilters, after_id: int | None = None) -> Span | None:
@@ -126,7 +126,7 @@ def find_span(filters: StepFilters, after_id: int | None = None) -> Span | None:
     `after_id` begins the page after a row: its own block can hold any part of the page, or none.
     """
     values = (filters.workspace, filters.status, filters.step_type)
-    sizes = db.session.execute(_sizes_of_groups(*values)).tuples().all()
+    sizes = fetch(_sizes_of_groups(*values)).tuples().all()
     groups = _find_holders(filters, sizes, 0, after_id)
     if not groups:
         return None
@@ -145,7 +145,7 @@ def _find_blocks(filters: StepFilters, group: _Holder, after_id: int | None) -> 
     blocks = blocks_of(group.block)
     statement = _sizes_of_blocks(filters.workspace, filters.status, filters.step_type)
     ends = {"first": blocks.start, "last": blocks.stop - 1}
-    sizes = db.session.execute(statement, ends).tuples().all()
+    sizes = fetch(statement, ends).tuples().all()
     return _find_holders(filters, sizes, group.before, after_id) or [group]
 
 
@@ -181,7 +181,7 @@ def _first_id(block: int) -> int:
 def count_up_to(statement: Select[tuple[int]], exact: bool) -> Total:
     """Count the rows of a statement: all of them when exact, else up to COUNTED."""
     inner = statement if exact else statement.limit(COUNTED + 1)
-    n = db.session.execute(select(func.count()).select_from(inner.subquery())).scalar_one()
+    n = fetch(select(func.count()).select_from(inner.subquery())).scalar_one()
     return Total(n) if exact or n <= COUNTED else Total(COUNTED, is_exact=False)
 
 

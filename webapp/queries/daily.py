@@ -8,11 +8,11 @@ from typing import TypeVar
 from sqlalchemy import CompoundSelect, Select, bindparam, func, literal, select, union_all
 
 from ..columns import UtcDateTime
-from ..extensions import db
 from ..models import Run, Step, StepStatus
 from ..periods import Period, cut
 from .conditions import Column
 from .counts import COUNTED, Total
+from .plain import fetch
 
 T = TypeVar("T")
 # More runs than this in one period are not looked at.
@@ -24,7 +24,7 @@ def count_failed_steps_by(periods: Sequence[Period]) -> list[Total]:
     pieces = cut(periods)
     if not pieces:  # No period has a length.
         return [Total(0) for _ in periods]
-    counts = dict(db.session.execute(_failed_steps(len(pieces)), _times(pieces)).tuples().all())
+    counts = dict(fetch(_failed_steps(len(pieces)), _times(pieces)).tuples().all())
     totals = [_bounded(counts[number]) for number in range(len(pieces))]
     return [add_totals(_within(period, pieces, totals)) for period in periods]
 
@@ -40,7 +40,7 @@ def count_runs_by(
     if not pieces:
         return [{} for _ in periods]
     found: list[dict[str, int]] = [{} for _ in pieces]
-    for number, status, n in db.session.execute(_runs(len(pieces), clock), _times(pieces)).all():
+    for number, status, n in fetch(_runs(len(pieces), clock), _times(pieces)).all():
         found[number][status] = n
     totals = [_totals(counts) for counts in found]
     return [_merged(_within(period, pieces, totals)) for period in periods]

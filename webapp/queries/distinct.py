@@ -2,9 +2,9 @@
 
 from sqlalchemy import CTE, func, literal, literal_column, select
 
-from ..extensions import db
 from ..models import Run, Step, StepName
 from .conditions import Column
+from .plain import fetch
 
 # What a form suggests while its reader types, and how much of it.
 SUGGESTED: dict[str, Column] = {
@@ -22,7 +22,7 @@ def find_distinct(column: Column) -> list[str]:
     """Return the distinct values of a column that leads an index, in the index's order."""
     value = distinct_values(column)
     statement = select(value.c.value).where(value.c.value.is_not(None))
-    return list(db.session.execute(statement).scalars())
+    return list(fetch(statement).scalars())
 
 
 def distinct_values(column: Column) -> CTE:
@@ -45,7 +45,7 @@ def find_workspace_names() -> list[str]:
 def find_step_names(contains: str) -> list[str]:
     """Return the step names that contain a text; case is ignored."""
     statement = select(StepName.name).where(StepName.name.icontains(contains, autoescape=True))
-    return list(db.session.execute(statement).scalars())
+    return list(fetch(statement).scalars())
 
 
 def find_suggestions(column: Column, contains: str) -> list[str]:
@@ -59,7 +59,7 @@ def find_suggestions(column: Column, contains: str) -> list[str]:
         .where(value.c.value != "", value.c.value.icontains(contains, autoescape=True))
         .limit(MAX_SUGGESTIONS)
     )
-    return list(db.session.execute(statement).scalars())
+    return list(fetch(statement).scalars())
 
 
 def _filled_values(column: Column) -> CTE:

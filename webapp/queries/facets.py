@@ -8,7 +8,6 @@ from typing import Any, Self
 
 from sqlalchemy import CompoundSelect, func, literal, select, union_all
 
-from ..extensions import db
 from ..filters import RunFilters, StepFilters, chosen_of
 from ..models import Run, RunStatus, Step, StepStatus, StepType
 from .counts import (
@@ -18,6 +17,7 @@ from .counts import (
     count_by_status_and_type,
     run_conditions,
 )
+from .plain import fetch
 from .step_plans import Lookups, look_up, plan_steps
 from .steps import count_steps
 
@@ -107,7 +107,7 @@ def _count_cells_of_rows(filters: StepFilters, found: Lookups) -> Cells | None:
     statement = select(rows.c.status, rows.c.step_type, func.count()).group_by(
         rows.c.status, rows.c.step_type
     )
-    cells = {(status, kind): n for status, kind, n in db.session.execute(statement).all()}
+    cells = {(status, kind): n for status, kind, n in fetch(statement).all()}
     return cells if sum(cells.values()) <= COUNTED else None
 
 
@@ -119,7 +119,7 @@ def _count_statuses(filters: StepFilters, found: Lookups) -> dict[str, Total]:
         inner = select(Step.id).where(*plan.conditions).limit(COUNTED + 1).subquery()
         n = select(func.count()).select_from(inner).scalar_subquery()
         parts.append(select(literal(status.value), n))
-    found_counts = db.session.execute(union_all(*parts)).all()
+    found_counts = fetch(union_all(*parts)).all()
     return {status: Total(min(n, COUNTED), n <= COUNTED) for status, n in found_counts}
 
 
@@ -130,7 +130,7 @@ def _count_runs_by_status(filters: RunFilters) -> dict[str, Total]:
 
 
 def _count_runs(statement: CompoundSelect[Any]) -> dict[str, Total]:
-    found = db.session.execute(statement).all()
+    found = fetch(statement).all()
     return {status: Total(min(n, COUNTED), n <= COUNTED) for status, n in found}
 
 

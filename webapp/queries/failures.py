@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Integer, Row, Select, bindparam, func, or_, select
 
 from ..columns import UtcDateTime
-from ..extensions import db
 from ..models import Run, RunStatus, Step, StepStatus
 from ..periods import Period
 from .conditions import Column, either, unindexed
 from .counts import Total, count_up_to
+from .plain import fetch
 
 ENDED_BADLY = (RunStatus.FAILED, RunStatus.CANCELLED)
 # So many of the newest failures are grouped; and of those without an end, looked at.
@@ -68,7 +68,7 @@ def find_failed_steps(period: Period, limit: int) -> Sequence[Row[Any]]:
 
     Of one whose end is not known its last sign of life has to lie in the period.
     """
-    found = db.session.execute(_failed_steps(), {**_times(period), "limit": limit}).all()
+    found = fetch(_failed_steps(), {**_times(period), "limit": limit}).all()
     return sorted(found, key=last_sign_of, reverse=True)[:limit]
 
 
@@ -77,7 +77,7 @@ def find_steps_failed_alike(
 ) -> Sequence[Row[Any]]:
     """Return one page of the steps of a period that failed as this one did."""
     alike = _alike(step).order_by(*_latest_end(Step)).limit(limit).offset(offset)
-    return db.session.execute(_steps(alike), _times(period)).all()
+    return fetch(_steps(alike), _times(period)).all()
 
 
 def count_steps_failed_alike(step: Step, period: Period) -> Total:
@@ -91,7 +91,7 @@ def find_runs_that_failed_alone(period: Period, limit: int) -> Sequence[Row[Any]
     A run whose failed steps have no end is found by the GROUPED newest of such steps. Of one whose
     own end is not known its last sign of life has to lie in the period.
     """
-    found = db.session.execute(_runs_failed_alone(), {**_times(period), "limit": limit}).all()
+    found = fetch(_runs_failed_alone(), {**_times(period), "limit": limit}).all()
     return sorted(found, key=last_sign_of, reverse=True)[:limit]
 
 
@@ -107,7 +107,7 @@ def find_failure_groups(period: Period, total: Total, limit: int) -> FailureGrou
     """
     if total.n > GROUPED:
         period = Period(_find_start_of(period, GROUPED), period.before)
-    rows = db.session.execute(_groups(), {**_times(period), "limit": limit}).all()
+    rows = fetch(_groups(), {**_times(period), "limit": limit}).all()
     groups = [FailureGroup(*row[:5]) for row in rows]
     n_groups, n_steps = rows[0][5:] if rows else (0, 0)
     return FailureGroups(groups, n_groups, int(n_steps), period)
@@ -203,7 +203,7 @@ def _steps(ids: Select[tuple[int]]) -> Select[Any]:
 def _find_start_of(period: Period, n: int) -> datetime:
     """Return when the n-th latest failed step of a period ended, or where the period begins."""
     values = {**_times(period), "offset": n - 1}
-    return db.session.execute(_nth_failed(), values).scalar() or period.after
+    return fetch(_nth_failed(), values).scalar() or period.after
 
 
 @cache

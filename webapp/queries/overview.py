@@ -10,11 +10,11 @@ from sqlalchemy import BindParameter, Integer, Row, Select, bindparam, case, sel
 from sqlalchemy.orm import aliased
 
 from ..columns import UtcDateTime, utc_now
-from ..extensions import db
 from ..models import Run, RunStatus, Step, StepStatus
 from ..periods import DAY, Period
 from .conditions import unindexed
 from .latest import find_latest_of_each
+from .plain import fetch
 
 # Of the longest steps on record so many are looked at for those of a period; and where these are
 # too few, of the period's own the latest.
@@ -34,7 +34,7 @@ class SlowStep(NamedTuple):
 def find_running_runs(limit: int) -> Sequence[Row[Any]]:
     """Return the runs that say they are running, newest first; the silent ones stand last."""
     values = {"silent_since": utc_now() - DAY, "limit": limit}
-    return db.session.execute(_running_runs(), values).all()
+    return fetch(_running_runs(), values).all()
 
 
 # To build such statements takes longer than to run them.
@@ -75,7 +75,7 @@ def find_steps_at_work(run_ids: Sequence[int]) -> dict[int, Row[Any]]:
     statement = select(
         Step.id, Step.run_id, Step.step_name, Step.status, Step.position, Step.started_at
     ).where(Step.id.in_(wanted))
-    return {step.run_id: step for step in db.session.execute(statement).all()}
+    return {step.run_id: step for step in fetch(statement).all()}
 
 
 def find_slow_steps(period: Period, limit: int) -> list[SlowStep]:
@@ -89,7 +89,7 @@ def find_slow_steps(period: Period, limit: int) -> list[SlowStep]:
     found: dict[tuple[str, str], Row[Any]] = {}
     # What the second finds is no longer than what the first did.
     for statement in (_longest_on_record, _longest_of_latest):
-        for step in db.session.execute(statement(), values).all():
+        for step in fetch(statement(), values).all():
             found.setdefault((step.workflow_name, step.step_name), step)
         if len(found) >= limit:
             break

@@ -23,9 +23,9 @@ from sqlalchemy import (
 )
 
 from ..columns import UtcDateTime
-from ..extensions import db
 from ..models import Recovered, Run, Step, StepStatus
 from .conditions import Column, any_of, unindexed
+from .plain import fetch
 
 # What a row of a run's page shows; its table tells everything else of the run.
 ROW_COLUMNS: tuple[Column, ...] = (
@@ -85,7 +85,7 @@ class StepGroups(NamedTuple):
 def find_run_steps(run_id: int, shown: str, limit: int, offset: int = 0) -> Sequence[RunStep]:
     """Return the rows of a run's steps that have a status or are recovered; "" means all."""
     values = {"run_id": run_id, "limit": limit, "offset": offset}
-    return db.session.execute(_page(shown), values).all()
+    return fetch(_page(shown), values).all()
 
 
 def find_run_steps_after(run_id: int, position: int, shown: str, limit: int) -> Sequence[RunStep]:
@@ -102,7 +102,7 @@ def find_run_steps_by_ids(run_id: int, ids: Sequence[int]) -> Sequence[RunStep]:
         .where(any_of(Step.id, ids), unindexed(Step.run_id) == run_id)
         .order_by(Step.position, Step.id)
     )
-    return db.session.execute(statement).all()
+    return fetch(statement).all()
 
 
 def find_failed_step_at(run_id: int, position: int) -> RunStep | None:
@@ -119,14 +119,14 @@ def count_recovered_steps(run_id: int) -> dict[str, int]:
         .group_by(Step.recovered)
         .order_by(Step.recovered.desc())
     )
-    return {recovered: n for recovered, n in db.session.execute(statement).all()}
+    return {recovered: n for recovered, n in fetch(statement).all()}
 
 
 def has_modules(run_id: int) -> bool:
     """Tell whether the first or the last step of a run is in a module."""
     steps = select(Step.module_name).where(Step.run_id == run_id).limit(1)
     ends = (steps.order_by(Step.position), steps.order_by(Step.position.desc()))
-    return any(db.session.execute(end).scalar() for end in ends)
+    return any(fetch(end).scalar() for end in ends)
 
 
 def find_step_groups(run: Run, column: Column, limit: int) -> StepGroups:
@@ -152,7 +152,7 @@ def find_step_groups(run: Run, column: Column, limit: int) -> StepGroups:
         .order_by(func.min(Step.position))
         .limit(limit)
     )
-    rows = db.session.execute(statement).all()
+    rows = fetch(statement).all()
     n, failed, *found = rows[0][4:8] if rows else (0, None, 0, 0)
     recovered = {place.value: int(n) for place, n in zip(_PLACES_FOUND, found, strict=True) if n}
     return StepGroups([_step_group(row, telling) for row in rows], n, recovered, failed)
@@ -187,7 +187,7 @@ def _conditions(shown: str) -> Iterable[ColumnElement[bool]]:
 
 
 def _find_rows(ids: Select[tuple[int]]) -> Sequence[RunStep]:
-    return db.session.execute(_rows(ids)).all()
+    return fetch(_rows(ids)).all()
 
 
 def _rows(ids: Select[tuple[int]]) -> Select[Any]:

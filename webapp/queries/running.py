@@ -6,9 +6,9 @@ from typing import NamedTuple
 from sqlalchemy import Select, bindparam, func, select
 
 from ..columns import UtcDateTime, utc_now
-from ..extensions import db
 from ..models import Run, RunStatus
 from ..periods import DAY
+from .plain import fetch
 
 
 class Running(NamedTuple):
@@ -20,7 +20,7 @@ class Running(NamedTuple):
 
 def count_running() -> Running:
     """Count the runs that say they are running, in one statement."""
-    return Running(*db.session.execute(_running(), {"silent_since": utc_now() - DAY}).one())
+    return Running(*fetch(_running(), {"silent_since": utc_now() - DAY}).one())
 
 
 # To build it takes longer than to run it.

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Row, select
 
-from ..extensions import db
 from ..models import Run, Step, StepStatus
+from .plain import fetch
 
 # The usual time is the median of so many that completed, the latest; fewer do, but not too few.
 LATEST = 20
@@ -48,7 +48,7 @@ def find_same_steps(step: Step, workflow_name: str) -> SameSteps:
         .order_by(Step.id.desc())
         .limit(LATEST * 3)
     )
-    rows = db.session.execute(statement).all()
+    rows = fetch(statement).all()
     return SameSteps(rows[:SHOWN], _find_usual(rows))
 
 

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Subquery, func, select
 
-from ..extensions import db
 from ..filters import ENDED, STARTED, StepFilters, part_negated
 from ..models import Recovered, Run, Step, StepStatus
 from .conditions import Column, any_of, chosen, unindexed
 from .counts import COUNTED, count_by_kept_counts, count_up_to
 from .distinct import find_step_names
+from .plain import fetch
 from .step_conditions import range_conditions, run_conditions, statuses_of
 
 # A value of no more rows than this is looked up through an index that lacks other filters.
@@ -193,7 +193,7 @@ def _find_run_ids(filters: StepFilters) -> tuple[int, ...]:
     if not filters.run_uuid:
         return filters.run_id
     statement = select(Run.id).where(any_of(Run.run_uuid, filters.run_uuid))
-    found = tuple(db.session.execute(statement).scalars())
+    found = tuple(fetch(statement).scalars())
     return tuple(set(found) & set(filters.run_id)) if filters.run_id else found
 
 
@@ -247,7 +247,7 @@ def _measure_runs(filters: StepFilters) -> dict[Column, int]:
     n = sum((getattr(Run, f"steps_{status}") for status in StepStatus), start=0 * Run.id)
     runs = select(n.label("n")).where(*wanted).limit(LISTED_RUNS + 1).subquery()
     statement = select(func.count(), func.coalesce(func.sum(runs.c.n), 0))
-    n_runs, n_steps = db.session.execute(statement.select_from(runs)).one()
+    n_runs, n_steps = fetch(statement.select_from(runs)).one()
     return {Step.run_id: int(n_steps)} if n_runs <= LISTED_RUNS and n_steps <= COUNTED else {}
 
 

@@ -18,6 +18,7 @@ from ..filters import DEFAULT_LIMIT, MAX_INTEGER, StepFilters
 from ..models import Run, Step
 from .conditions import Column, Selected
 from .counts import KEPT_STATEMENTS, Total, count_by_kept_counts, count_up_to, find_span
+from .plain import fetch
 from .step_plans import (
     Lookups,
     conditions_of,
@@ -96,11 +97,11 @@ def find_steps(
     if page is None:
         return []
     if sort_column(filters) is Step.id:
-        return db.session.execute(page.select(tuple(columns)), page.values).all()
+        return fetch(page.select(tuple(columns)), page.values).all()
     # Put in order here: a sort in the database would carry the outputs along.
-    ids = db.session.execute(page.select(None), page.values).scalars()
+    ids = fetch(page.select(None), page.values).scalars()
     places = {step_id: n for n, step_id in enumerate(ids)}
-    rows = db.session.execute(_rows_of_ids(tuple(columns)), {"ids": list(places)}).all()
+    rows = fetch(_rows_of_ids(tuple(columns)), {"ids": list(places)}).all()
     return sorted(rows, key=lambda row: places[row.id])
 
 
@@ -228,7 +229,7 @@ def _count_walked(filters: StepFilters, found: Lookups) -> Total:
     rows, plan = plan_walk(filters, found, WALKED)
     total = count_up_to(select(rows.c.id).where(*plan.conditions), exact=False)
     if total.is_exact:
-        n_walked = db.session.execute(select(func.count()).select_from(rows)).scalar_one()
+        n_walked = fetch(select(func.count()).select_from(rows)).scalar_one()
         total = total._replace(is_exact=n_walked < WALKED)
     return total
 

@@ -4,13 +4,13 @@ from functools import cache
 
 from sqlalchemy import Select, select
 
-from ..extensions import db
 from ..models import VERSION_COUNTER, Counter
+from .plain import fetch
 
 
 def find_version() -> int | None:
     """Return the version, another one after each change; None while nothing was written by it."""
-    return db.session.execute(_version()).scalar_one_or_none()
+    return fetch(_version()).scalar_one_or_none()
 
 
 @cache

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 from sqlalchemy import BindParameter, Integer, Row, Select, bindparam, func, or_, select
 from sqlalchemy.orm import aliased
 
-from ..extensions import db
 from ..models import Run, RunStatus
 from .conditions import unindexed
 from .counts import COUNTED, Total
 from .distinct import distinct_values
 from .latest import find_latest_of_each
+from .plain import fetch
 from .usual import Usual, find_usual_durations
 
 # How many of the runs that ended tell how well a workflow does.
@@ -77,7 +77,7 @@ def find_workflows(limit: int, offset: int = 0) -> Workflows:
 
 def _find_newest(limit: int, offset: int) -> Sequence[Row[Any]]:
     """Return of each workflow its last run and its number of runs, and how many there are."""
-    return db.session.execute(_newest(), {"limit": limit, "offset": offset}).all()
+    return fetch(_newest(), {"limit": limit, "offset": offset}).all()
 
 
 # To build such a statement takes longer than to run it.
