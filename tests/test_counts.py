@@ -25,6 +25,7 @@ from webapp.ingest.recounting import Recount
 from webapp.ingest.writer import Writer
 from webapp.models import BlockCount, Run, Step, StepCount, StepStatus
 from webapp.models.counts import BLOCK_SIZE, BLOCKS_PER_GROUP
+from webapp.queries.versions import find_version
 
 from .data import make_run, make_source, make_step, write
 from .server import PROJECT
@@ -236,6 +237,20 @@ def test_a_wrong_count_is_found_and_mended(app: Flask, source_id: int) -> None:
             assert rebuild_counts(db.engine) == n_wrong
             assert find_differences() == []
             assert read_counts() == count_rows(), statements
+
+
+def test_totals_that_were_kept_elsewhere_are_asked_anew_after_a_mending(
+    app: Flask, source_id: int
+) -> None:
+    write_nine_steps(app, source_id)
+    change(app, "UPDATE block_counts SET n = 1234 WHERE block = -2")
+    with app.app_context():
+        versions = {find_version()}
+        for n_mended in (1, 0):
+            assert rebuild_counts(db.engine) == n_mended
+            db.session.rollback()
+            versions.add(find_version())
+    assert len(versions) == 2
 
 
 def test_the_commands_say_what_is_wrong_and_mend_it(app: Flask, source_id: int) -> None:

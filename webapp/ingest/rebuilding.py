@@ -9,6 +9,7 @@ from .counters import get_counter, set_counter
 from .locking import locked
 from .recounting import Difference, Recount
 from .step_counts import add_to_runs, add_up
+from .versions import change_version
 
 # With so many differences at once the lock is held for about a second.
 BATCH_DIFFERENCES = 50_000
@@ -64,6 +65,8 @@ class _Rebuild:
             self._version += 1
             set_counter(connection, COUNTER, self._version)
             _add(connection, found)
+            # Lists tell totals: whoever kept one must ask anew.
+            change_version(connection)
         self._recount.forget()
         return len(found)
 
