@@ -143,6 +143,13 @@ def test_an_empty_history_has_none(api: FlaskClient) -> None:
     assert "ETag" not in api.get(KEPT[0]).headers
 
 
+def test_with_another_secret_key_there_is_another_one(app: Flask, api: FlaskClient) -> None:
+    write_some(app)
+    before = etag_of(api, "/osm/api/step-results?cursor=")
+    app.secret_key = "another " * 8
+    assert etag_of(api, "/osm/api/step-results?cursor=") != before
+
+
 def test_after_a_backup_is_put_back_no_etag_comes_again(
     tmp_path: Path, sqlite_template: Path
 ) -> None:

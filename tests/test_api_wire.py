@@ -77,6 +77,27 @@ def test_only_the_fields_asked_for_come_in_the_documented_order(
         assert answer["pagination"] == whole["pagination"]
 
 
+@pytest.mark.parametrize("sort", ["-started_at", "duration_ms", "step_name", "-id"])
+def test_fields_need_no_id_in_any_order(app: Flask, api: FlaskClient, sort: str) -> None:
+    write_many(app, 3)
+    whole = get(api, f"{STEPS}?sort={sort}")["data"]
+    some = get(api, f"{STEPS}?sort={sort}&fields=step_name")["data"]
+    assert some == [{"step_name": row["step_name"]} for row in whole]
+
+
+@pytest.mark.parametrize(
+    "path", [STEPS, f"{STEPS}?run_id=1", f"{STEPS}?sort=started_at", "/osm/api/runs/1/steps"]
+)
+def test_an_offset_beyond_everything_leads_to_an_empty_page(
+    app: Flask, api: FlaskClient, path: str
+) -> None:
+    write_many(app, 3)
+    mark = "&" if "?" in path else "?"
+    for offset in (2**31, 2**63 - 1):
+        answer = get(api, f"{path}{mark}offset={offset}")
+        assert (answer["data"], answer["pagination"]["total"]) == ([], 3)
+
+
 def test_an_output_that_is_not_asked_for_is_not_read(app: Flask, api: FlaskClient) -> None:
     write_many(app, 3)
     for query in ("fields=id,status,run_uuid", f"fields=id&limit={SLICE_ROWS + 1}"):
@@ -319,6 +340,7 @@ def test_a_cursor_that_does_not_fit_is_refused(app: Flask, api: FlaskClient) -> 
         ),
         ("cursor=&sort=-step_name", "cursor: goes by the id alone"),
         ("cursor={}&offset=1", "cursor: must not be given beside an offset"),
+        ("cursor={}&limit=0", "cursor: leads nowhere with limit=0"),
     ):
         assert refusal(api, f"{STEPS}?{query.format(cursor)}").startswith(says)
 

@@ -65,6 +65,32 @@ def test_an_old_session_has_to_give_the_password(
     assert done in send(app, old_session, path, own_password=PASSWORD).text
 
 
+@pytest.mark.parametrize(
+    ("path", "form", "field"),
+    [
+        ("/users/2/role", {"role": "admin"}, "own_password_for_role"),
+        ("/users/2/state", {"state": "active"}, "own_password_for_state"),
+    ],
+)
+def test_an_old_session_lets_nobody_else_do_more(
+    app: Flask, old_session: FlaskClient, path: str, form: dict[str, str], field: str
+) -> None:
+    assert "eve is disabled now" in change_eve(old_session, state="disabled").text
+    assert f'name="{field}"' in old_session.get("/users/2").text
+    for given, says in (("", "You logged in a while ago"), ("wrong", "This is not your password")):
+        answer = old_session.post(path, data={**form, field: given})
+        assert error_of(answer.text, field).startswith(says)
+    with app.app_context():
+        eve = find_user_named("eve")
+        assert eve and (eve.role, eve.is_active) == (Role.VIEWER, False)
+    done = old_session.post(path, data={**form, field: PASSWORD}, follow_redirects=True)
+    assert f"eve is {'an admin' if 'role' in form else 'active'} now" in done.text
+
+
+def change_eve(client: FlaskClient, state: str) -> TestResponse:
+    return client.post("/users/2/state", data={"state": state}, follow_redirects=True)
+
+
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("path", WAYS)
 def test_a_fresh_session_is_enough(app: Flask, signed_in: FlaskClient, path: str) -> None:

@@ -91,6 +91,15 @@ def test_pages_and_api_count_together(client: FlaskClient) -> None:
     assert client.get("/steps").status_code == 302
 
 
+def test_no_other_name_is_counted_than_the_one_that_is_tried(client: FlaskClient) -> None:
+    for n in range(OF_ACCOUNT):
+        # JSON for one account, and a form for another.
+        body = f'{{"username": "admin", "password": "wrong", "z": "&username=decoy{n}&"}}'
+        form = "application/x-www-form-urlencoded"
+        assert client.post(LOGIN, data=body, content_type=form).status_code == 401
+    assert client.post(LOGIN, json=RIGHT).status_code == 429
+
+
 def test_a_name_that_nobody_has_is_answered_alike(client: FlaskClient) -> None:
     nobody = {**WRONG, "username": "nobody"}
     answers = [

@@ -32,12 +32,15 @@ _EXTENSION = "stepboard-places"
 class _Places:
     """So many may work at a time; a quarter of them for as long as their readers take.
 
+    Where there is only one, what is sent piece by piece gives it back and holds none.
+
     What is sent piece by piece needs some 25 MB of memory where outputs are large.
     """
 
     def __init__(self, n: int) -> None:
         self.all = threading.BoundedSemaphore(n)
         self.of_streams = threading.BoundedSemaphore(max(1, n // 4))
+        self.is_one = n == 1
 
 
 def init_places(app: Flask, settings: Settings) -> None:
@@ -76,7 +79,7 @@ def keep_place() -> Callable[[], None]:
     places: _Places = current_app.extensions[_EXTENSION]
     if not places.of_streams.acquire(timeout=STREAM_WAIT_S):
         raise ServiceUnavailable("Too many large pages are being sent.", retry_after=RETRY_S)
-    has_place = g.pop("has_place", False)
+    has_place = not places.is_one and g.pop("has_place", False)
 
     def free() -> None:
         places.of_streams.release()

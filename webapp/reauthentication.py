@@ -22,14 +22,14 @@ def needs_password() -> bool:
     return "session" in g and utc_now() - g.session.created_at > FRESH_FOR
 
 
-def require_password() -> None:
+def require_password(field: str = FIELD) -> None:
     """Raise AccountError unless the login was a moment ago or the form has the right password."""
     if not needs_password():
         return
-    given = request.form.get(FIELD, "")
+    given = request.form.get(field, "")
     if not given:
-        raise AccountError(FIELD, "You logged in a while ago: type your password, and send again.")
-    check_own_password(given, FIELD)
+        raise AccountError(field, "You logged in a while ago: type your password, and send again.")
+    check_own_password(given, field)
 
 
 def check_own_password(given: str, field: str) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 # A reader has so long, and beyond that a second for each so many bytes that it has taken.
 GRACE_S = 30.0
 LEAST_BYTES_PER_S = 256 * 1024
+# None has longer: as long as it reads, no log of the database can be cut.
+MOST_S = 600.0
 PIECE_BYTES = 256 * 1024
 
 
@@ -29,7 +31,11 @@ class Stream(Iterator[bytes]):
         self._grace_s, self._began, self._sent = grace_s, time.monotonic(), 0
         self._lock = threading.Lock()
         self._is_over = self._is_cut = False
-        self._watch(grace_s)
+        try:
+            self._watch(grace_s)
+        except BaseException:
+            free()
+            raise
 
     def __next__(self) -> bytes:
         """Return the next piece; raise StreamCutError when the reader has been too slow."""
@@ -59,7 +65,7 @@ class Stream(Iterator[bytes]):
         with self._lock:
             if self._is_over:
                 return
-            allowed_s = self._grace_s + self._sent / LEAST_BYTES_PER_S
+            allowed_s = min(self._grace_s + self._sent / LEAST_BYTES_PER_S, MOST_S)
             left_s = self._began + allowed_s - time.monotonic()
             if left_s > 0:
                 self._watch(left_s)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import orjson
 from flask import request
@@ -123,17 +123,23 @@ def _asking_address() -> str:
 
 
 def tried_username() -> str:
-    """Return the user name that a login sends, by form or JSON; blank for none."""
+    """Return the user name that a login sends, read as its route reads it; blank for none."""
     # First: what a form has taken out of the body would not be there for the route any more.
-    request.get_data()
-    name = request.form.get("username")
-    if name is None:
-        try:
-            body = orjson.loads(request.get_data())
-        except orjson.JSONDecodeError:
-            body = None
-        name = body.get("username") if isinstance(body, dict) else None
+    body = request.get_data()
+    # The same body may be a form of one name and a JSON text of another: one must not be counted
+    # where the other is tried.
+    is_api = request.blueprint == "api"
+    name = read_json_object(body).get("username") if is_api else request.form.get("username")
     return str(name or "").strip()
+
+
+def read_json_object(body: bytes) -> dict[str, Any]:
+    """Return the JSON object of a login's body; an empty one if it is none."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def _asked_account_here() -> str:

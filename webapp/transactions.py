@@ -7,15 +7,17 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 from flask import current_app
-from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from .config import Settings
 from .database import USUAL_CACHE, first_line_of
 from .extensions import db
+from .models import Step
 
 BUSY = "The database is busy: an import is writing. Try again."
 GONE = "The database cannot be reached. Try again."
@@ -61,7 +63,12 @@ def begin_snapshot() -> None:
     """
     if db.engine.dialect.name == "postgresql":
         db.session.rollback()
-        db.session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+        history_connection(execution_options={"isolation_level": "REPEATABLE READ"})
+
+
+def history_connection(**options: Any) -> Connection:
+    """Return the session's connection to the database that it reads what ran from."""
+    return db.session.connection(bind_arguments={"clause": select(Step.id)}, **options)
 
 
 def keep_connection() -> tuple[Connection, Callable[[], None]]:
@@ -70,7 +77,7 @@ def keep_connection() -> tuple[Connection, Callable[[], None]]:
     Return it, and what ends it; the request has another session from here on.
     """
     session = db.session()
-    connection = session.connection()
+    connection = history_connection()
     db.session.registry.clear()
     is_sqlite = connection.dialect.name == "sqlite"
     if is_sqlite:
@@ -82,8 +89,9 @@ def keep_connection() -> tuple[Connection, Callable[[], None]]:
             if is_sqlite:
                 connection.exec_driver_sql(f"PRAGMA cache_size = {USUAL_CACHE}")
             session.close()
-        except DBAPIError as error:
-            _logger.info("a connection was lost: %s", first_line_of(error))
+        except SQLAlchemyError as error:
+            reason = first_line_of(error) if isinstance(error, DBAPIError) else str(error)
+            _logger.info("a connection was lost: %s", reason)
             session.invalidate()
 
     return connection, end

@@ -78,6 +78,8 @@ def _read_cursor(reader: ArgsReader, filters: ListFilters) -> Cursor | None:
         return refuse(f"goes by the id alone; allowed beside it are sort={' and '.join(ID_SORTS)}")
     if filters.offset:
         return refuse("must not be given beside an offset; it tells itself where the page begins")
+    if not filters.limit:
+        return refuse("leads nowhere with limit=0; ask for one row at least")
     if not given:
         return Cursor(None)
     try:

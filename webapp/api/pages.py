@@ -1,19 +1,19 @@
 """Answer with one page of rows: at once where it is small, else piece by piece."""
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 from flask import Response, request
 from sqlalchemy import Row
 
-from ..extensions import db
 from ..filters import ListFilters
 from ..places import keep_place
 from ..queries.conditions import Selected
-from ..queries.wire import SLICE_ROWS, is_large, read_slice
+from ..queries.wire import SLICE_ROWS, has_long_output, is_large, read_slice
 from ..streams import Stream
-from ..transactions import begin_snapshot, keep_connection
+from ..transactions import begin_snapshot, history_connection, keep_connection
 from .asking import Asked, write_cursor
 from .json import JSON_TYPE, list_response, with_links
 from .paging import Paging
@@ -37,12 +37,13 @@ class Page:
         """Return the page; one of many rows, or of long outputs, is read while it is sent."""
         if self._most <= SLICE_ROWS:
             rows = self.find_rows(self._most, self.writer.columns())
-            if not is_large(rows):
+            if not is_large(rows) and not has_long_output(rows):
                 return self._answer_at_once(rows)
+        # A long output is read after its row, and both must be of one moment.
         begin_snapshot()
         ids = list(self.find_ids(self._most))
         if len(ids) <= SLICE_ROWS:
-            rows = read_slice(db.session.connection(), self.writer.model, self.writer.keys, ids)
+            rows = read_slice(history_connection(), self.writer.model, self.writer.keys, ids)
             if not is_large(rows):
                 return self._answer_at_once(rows)
         return self._stream(ids)
@@ -55,7 +56,7 @@ class Page:
     def _answer_at_once(self, rows: Sequence[Row[Any]]) -> Response:
         paging = self._paging([row[0] for row in rows])
         shown = rows[: self.asked.filters.limit]
-        data = self.writer.to_whole_dicts(db.session.connection(), shown)
+        data = self.writer.to_whole_dicts(history_connection(), shown)
         return list_response(data, paging)
 
     def _stream(self, ids: list[int]) -> Response:
@@ -63,13 +64,11 @@ class Page:
         shown = ids[: self.asked.filters.limit]
         if request.method == "HEAD":
             return with_links(Response(iter(()), mimetype=JSON_TYPE), paging)
-        free_place = keep_place()
-        connection, end_connection = keep_connection()
-
-        def free() -> None:
-            end_connection()
-            free_place()
-
+        with ExitStack() as held:
+            held.callback(keep_place())
+            connection, end_connection = keep_connection()
+            held.callback(end_connection)
+            free = held.pop_all().close
         stream = Stream(self.writer.write_pieces(connection, shown, paging), free)
         response = Response(stream, mimetype=JSON_TYPE)
         response.call_on_close(stream.close)

@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-import orjson
 from flask import Response, g, request
 from werkzeug.exceptions import BadRequest, Forbidden, Unauthorized
 
@@ -11,7 +10,7 @@ from ..audit import known_name, record_alone
 from ..auth import API_LOGIN_LASTS, find_user, token_challenge
 from ..columns import utc_now
 from ..models import Action, Scope
-from ..throttling import forgive_tries, limit_tries
+from ..throttling import forgive_tries, limit_tries, read_json_object
 from . import bp
 from .describing import describe
 from .json import json_response
@@ -86,11 +85,7 @@ def logout() -> Response:
 
 def _read_credentials() -> Credentials:
     """Return the texts of the body; its media type does not matter, as curl's -d sets none."""
-    try:
-        body = orjson.loads(request.get_data())
-    except orjson.JSONDecodeError:
-        body = None
-    fields = body if isinstance(body, dict) else {}
+    fields = read_json_object(request.get_data())
     username, password = fields.get("username"), fields.get("password")
     if not isinstance(username, str) or not isinstance(password, str):
         raise BadRequest('The body must be a JSON object with the texts "username" and "password".')

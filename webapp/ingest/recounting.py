@@ -7,9 +7,10 @@ together: by how much a count is wrong stays the same while it writes. So nobody
 from collections import Counter as Sums
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from sqlalchemy import Engine, Select, Table, func, literal, select, union_all
+from sqlalchemy import Connection, Engine, Select, Table, func, literal, select, union_all
 
 from ..models import (
     TOTAL_BLOCK,
@@ -69,6 +70,14 @@ class Recount:
             yield self._compare_counts(sum_block)
         yield from self._compare_runs()
 
+    @contextmanager
+    def _connect(self) -> Iterator[Connection]:
+        """Yield a connection without the time limit of requests."""
+        with self._engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            yield connection
+
     def forget(self) -> None:
         """Take note that all differences so far have been mended."""
         self._corrections.clear()
@@ -79,13 +88,13 @@ class Recount:
         firsts = [select(func.min(Step.id)).where(Step.id >= first_id)]
         firsts += [select(func.min(one.block)).where(one.block > after) for one in _COUNTS]
         statement = select(*(first.scalar_subquery() for first in firsts))
-        with self._engine.connect() as connection:
+        with self._connect() as connection:
             step_id, *blocks = connection.execute(statement).one()
         of_step = None if step_id is None else block_of(step_id)
         return min((one for one in (of_step, *blocks) if one is not None), default=None)
 
     def _find_groups(self) -> Iterator[int]:
-        with self._engine.connect() as connection:
+        with self._connect() as connection:
             for one in _COUNTS:
                 statement = select(one.block).where(one.block < TOTAL_BLOCK).distinct()
                 yield from connection.execute(statement).scalars()
@@ -138,7 +147,7 @@ class Recount:
 
     def _find_run_ids(self, after: int) -> list[int]:
         statement = select(Run.id).where(Run.id > after).order_by(Run.id).limit(RUNS_AT_ONCE)
-        with self._engine.connect() as connection:
+        with self._connect() as connection:
             return list(connection.execute(statement).scalars())
 
     def _compare(
@@ -156,7 +165,7 @@ class Recount:
         statement = select(*keys, *sums).group_by(*keys)
         if not corrections:
             statement = statement.having(sums[0] != sums[1])
-        with self._engine.connect() as connection:
+        with self._connect() as connection:
             rows = {tuple(row[:-2]): row[-2:] for row in connection.execute(statement)}
         for key in dict.fromkeys((*rows, *corrections)):
             kept_n, n = map(int, rows.get(key, (0, 0)))

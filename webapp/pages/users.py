@@ -64,6 +64,8 @@ def set_user_role(user_id: int) -> ResponseReturnValue:
         role = _read_role()
         if user.id == current_user.id and role != Role.ADMIN:
             raise AccountError("role", NOT_ONESELF.format("demote"))
+        if role == Role.ADMIN and user.role != Role.ADMIN:
+            require_password("own_password_for_role")
         change_role(user_id, role)
     except AccountError as error:
         return _draw(user, error=error)
@@ -81,6 +83,8 @@ def set_user_state(user_id: int) -> ResponseReturnValue:
             raise AccountError("state", "Choose one of active, disabled.")
         if user.id == current_user.id and state == "disabled":
             raise AccountError("state", NOT_ONESELF.format("disable"))
+        if state == "active" and not user.is_active:
+            require_password("own_password_for_state")
         change_state(user_id, state == "active")
     except AccountError as error:
         return _draw(user, error=error)

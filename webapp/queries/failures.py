@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Integer, Row, Select, bindparam, func, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Row, Select, bindparam, func, or_, select
 
 from ..columns import UtcDateTime
 from ..models import Run, RunStatus, Step, StepStatus
@@ -41,7 +41,7 @@ RUN_COLUMNS = (
 )
 # What a statement that is built once is given each time.
 AFTER, BEFORE = bindparam("after", type_=UtcDateTime), bindparam("before", type_=UtcDateTime)
-LIMIT = bindparam("limit", type_=Integer)
+LIMIT = bindparam("limit", type_=BigInteger)
 
 
 class FailureGroup(NamedTuple):
@@ -212,6 +212,6 @@ def _nth_failed() -> Select[tuple[datetime | None]]:
         select(Step.completed_at)
         .where(*_failed())
         .order_by(Step.completed_at.desc().nulls_last())
-        .offset(bindparam("offset", type_=Integer))
+        .offset(bindparam("offset", type_=BigInteger))
         .limit(1)
     )

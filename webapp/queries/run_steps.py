@@ -170,7 +170,7 @@ def tell_status(n: int, counts: Mapping[StepStatus, int]) -> StepStatus:
 @cache
 def _page(shown: str) -> Select[Any]:
     ids = _ids(bindparam("run_id", type_=BigInteger), shown)
-    limit, offset = (bindparam(name, type_=Integer) for name in ("limit", "offset"))
+    limit, offset = (bindparam(name, type_=BigInteger) for name in ("limit", "offset"))
     return _rows(ids.limit(limit).offset(offset))
 
 

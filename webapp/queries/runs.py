@@ -14,6 +14,7 @@ from ..filters import MAX_INTEGER, RunFilters
 from ..models import Artifact, Run, Step
 from .conditions import Column, Selected
 from .counts import run_conditions
+from .plain import fetch
 
 _SORT_COLUMNS: dict[str, Column] = {
     "created_at": Run.created_at,
@@ -112,7 +113,7 @@ def find_steps_of_run(
 def find_step_ids_of_run(run_id: int, limit: int, offset: int) -> Sequence[int]:
     """Return the ids alone of a run's steps, in the same order."""
     statement = _select_ids_of_run(run_id, limit, offset)
-    return db.session.connection().execute(statement).scalars().all()
+    return fetch(statement).scalars().all()
 
 
 def _select_ids_of_run(run_id: int, limit: int, offset: int) -> Select[tuple[int]]:

@@ -6,10 +6,10 @@ tell; for the others see `step_plans`. Outputs are read only where they are aske
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Integer, Row, Select, bindparam, func, select
+from sqlalchemy import BigInteger, ColumnElement, Row, Select, bindparam, func, select
 from sqlalchemy.orm import defer, joinedload
 from werkzeug.exceptions import NotFound
 
@@ -88,7 +88,7 @@ def find_steps(
     found: Lookups | None = None,
     after_id: int | None = None,
 ) -> Sequence[Row[Any]]:
-    """Return these columns of one page of steps, in the order of the filters.
+    """Return these columns of one page of steps, in the order of the filters; first the id.
 
     `found` is what `look_up` told of the filters, if that is known already. `after_id` begins the
     page after a step, in an order of ids.
@@ -102,7 +102,7 @@ def find_steps(
     ids = fetch(page.select(None), page.values).scalars()
     places = {step_id: n for n, step_id in enumerate(ids)}
     rows = fetch(_rows_of_ids(tuple(columns)), {"ids": list(places)}).all()
-    return sorted(rows, key=lambda row: places[row.id])
+    return sorted(rows, key=lambda row: places[row[0]])
 
 
 def find_step_ids(filters: StepFilters, after_id: int | None = None) -> Sequence[int]:
@@ -110,8 +110,7 @@ def find_step_ids(filters: StepFilters, after_id: int | None = None) -> Sequence
     page = _find_page(filters, None, after_id)
     if page is None:
         return []
-    # By the connection: 10,000 numbers need nothing of the ORM.
-    return db.session.connection().execute(page.select(None), page.values).scalars().all()
+    return fetch(page.select(None), page.values).scalars().all()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +150,11 @@ def _build(
         conditions.append(Step.id < _AFTER_ID if filters.sort == "-id" else Step.id > _AFTER_ID)
     # The ids first: an index alone finds them, so that no skipped row is read.
     ids = select(Step.id).where(*conditions).order_by(*_order(filters))
-    ids = ids.limit(bindparam("limit", type_=Integer)).offset(bindparam("offset", type_=Integer))
-    return (
-        ids
-        if columns is None
-        else _rows_of(columns).where(Step.id.in_(ids)).order_by(*_order(filters))
-    )
+    limit, offset = (bindparam(name, type_=BigInteger) for name in ("limit", "offset"))
+    ids = ids.limit(limit).offset(offset)
+    if columns is None:
+        return ids
+    return _rows_of(columns).where(Step.id.in_(ids)).order_by(*_order(filters))
 
 
 # To build such a statement takes longer than to run it; what is asked once is asked again.
@@ -168,7 +166,7 @@ _ENDS: dict[str, ColumnElement[bool]] = {
 }
 
 
-@cache
+@lru_cache(KEPT_STATEMENTS)
 def _rows_of_ids(columns: tuple[Selected, ...]) -> Select[Any]:
     ids = bindparam("ids", type_=BigInteger, expanding=True)
     return _rows_of(columns).where(Step.id.in_(ids))

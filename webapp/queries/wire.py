@@ -4,7 +4,7 @@ What is not asked for is not read: no output is, where only other keys are wante
 """
 
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import orjson
@@ -30,6 +30,7 @@ from ..columns import UtcDateTime
 from ..extensions import db
 from ..models import Run, Step
 from .conditions import Selected
+from .counts import KEPT_STATEMENTS
 
 # More rows, or more outputs than these, do not stand in memory at once.
 SLICE_ROWS = 250
@@ -59,6 +60,11 @@ def wire_columns(model: Model, keys: Sequence[str]) -> tuple[Selected, ...]:
 def is_large(rows: Sequence[Row[Any]]) -> bool:
     """Tell whether rows should be sent by parts, though they are few."""
     return sum(_sizes(rows)) > HELD_BYTES
+
+
+def has_long_output(rows: Sequence[Row[Any]]) -> bool:
+    """Tell whether an output is too long to have come with its row."""
+    return any(getattr(row, SIZE, 0) > LONG_BYTES for row in rows)
 
 
 def read_slice(
@@ -107,7 +113,8 @@ def _sizes(rows: Sequence[Row[Any]]) -> list[int]:
     return [row[-1] for row in rows] if has_sizes else []
 
 
-@cache
+# Bounded: whoever asks may ask for each choice of fields once.
+@lru_cache(KEPT_STATEMENTS)
 def _columns(model: Model, keys: tuple[str, ...], is_sqlite: bool) -> tuple[Selected, ...]:
     columns: list[Selected] = [model.id.label("row_id")]
     for key in keys:
@@ -123,13 +130,13 @@ def _columns(model: Model, keys: tuple[str, ...], is_sqlite: bool) -> tuple[Sele
     return tuple(columns)
 
 
-@cache
+@lru_cache(KEPT_STATEMENTS)
 def _between(model: Model, columns: tuple[Selected, ...]) -> Select[Any]:
     first, last = (bindparam(name, type_=BigInteger) for name in ("first", "last"))
     return select(*columns).where(model.id.between(first, last))
 
 
-@cache
+@lru_cache(KEPT_STATEMENTS)
 def _listed(model: Model, columns: tuple[Selected, ...], is_sqlite: bool) -> Select[Any]:
     # As one value: SQLAlchemy writes a list of them into each statement anew.
     kind: TypeEngine[Any] = Text() if is_sqlite else ARRAY(BigInteger)

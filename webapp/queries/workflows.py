@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, Integer, Row, Select, bindparam, func, or_, select
+from sqlalchemy import BigInteger, BindParameter, Row, Select, bindparam, func, or_, select
 from sqlalchemy.orm import aliased
 
 from ..models import Run, RunStatus
@@ -90,8 +90,8 @@ def _newest() -> Select[Any]:
         select(value.c.value, last_id.label("last_id"), func.count().over().label("n_workflows"))
         .where(value.c.value.is_not(None))
         .order_by(last_id.desc())
-        .limit(bindparam("limit", type_=Integer))
-        .offset(bindparam("offset", type_=Integer))
+        .limit(bindparam("limit", type_=BigInteger))
+        .offset(bindparam("offset", type_=BigInteger))
         .subquery()
     )
     counted = (
