@@ -87,6 +87,19 @@ def test_an_old_session_lets_nobody_else_do_more(
     assert f"eve is {'an admin' if 'role' in form else 'active'} now" in done.text
 
 
+@pytest.mark.parametrize("path", ["/users", "/users/2/password"])
+def test_a_typed_password_is_not_replaced_by_a_made_up_one(
+    app: Flask, old_session: FlaskClient, path: str
+) -> None:
+    chosen = "a long horse of 77 batteries"
+    answer = send(app, old_session, path, password=chosen)
+    assert 'name="typed" value="1"' in answer.text and chosen not in answer.text
+    again = send(app, old_session, path, typed="1", own_password=PASSWORD)
+    assert error_of(again.text, "password").startswith("Type the password again")
+    done = send(app, old_session, path, typed="1", own_password=PASSWORD, password=chosen)
+    assert error_of(done.text, "password") == "" and WAYS[path][1] not in done.text
+
+
 def change_eve(client: FlaskClient, state: str) -> TestResponse:
     return client.post("/users/2/state", data={"state": state}, follow_redirects=True)
 

@@ -40,10 +40,11 @@ def add_user() -> ResponseReturnValue:
     given = request.form.get("password", "")
     password = given or make_up_password()
     try:
+        _refuse_lost_password(given)
         require_password()
         user_id = add_account(username, _read_role(), password)
     except AccountError as error:
-        return _draw_list(error=error, values=request.form)
+        return _draw_list(error=error, values=request.form, typed=_has_typed(given))
     if not given:
         return _draw_list(made_up=password, made_for=username)
     flash(f"Added {username}.")
@@ -104,14 +105,26 @@ def set_user_password(user_id: int) -> ResponseReturnValue:
         # A form that is sent again, by a reload say, must not change the new password.
         if request.form.get("seen") != user.get_id():
             raise AccountError("password", "The password was changed since this form was shown.")
+        _refuse_lost_password(given)
         require_password()
         change_password(user_id, password)
     except AccountError as error:
-        return _draw(user, error=error)
+        return _draw(user, error=error, typed=_has_typed(given))
     if not given:
         return _draw(user, made_up=password)
     flash(f"{user.username} has another password now.")
     return _led_to(user_id)
+
+
+def _has_typed(given: str) -> bool:
+    """Tell whether a password was typed, now or before the form came back with an error."""
+    return bool(given or request.form.get("typed"))
+
+
+def _refuse_lost_password(given: str) -> None:
+    """Refuse to make a password up in place of one that was typed and is never sent back."""
+    if not given and request.form.get("typed"):
+        raise AccountError("password", "Type the password again; it is not sent back to this page.")
 
 
 def _draw_list(**context: Any) -> str:
