@@ -11,13 +11,13 @@ from typing import Any
 
 import psycopg
 from flask import current_app
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from .config import Settings
 from .database import USUAL_CACHE, first_line_of
 from .extensions import db
-from .models import Step
+from .models import Step, table_of
 
 BUSY = "The database is busy: an import is writing. Try again."
 GONE = "The database cannot be reached. Try again."
@@ -68,7 +68,7 @@ def begin_snapshot() -> None:
 
 def history_connection(**options: Any) -> Connection:
     """Return the session's connection to the database that it reads what ran from."""
-    return db.session.connection(bind_arguments={"clause": select(Step.id)}, **options)
+    return db.session.connection(bind_arguments={"clause": table_of(Step)}, **options)
 
 
 def keep_connection() -> tuple[Connection, Callable[[], None]]:
