@@ -42,7 +42,19 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
         template_folder=str(PROJECT / "templates"),
         static_folder=None,
     )
-    app.config.update(
+    app.config.update(_config_of(settings))
+    app.config.update(overrides)
+    _init_extensions(app, settings)
+    for blueprint in (pages.bp, api.bp, api.health.bp, api.metrics.bp, cli.bp):
+        app.register_blueprint(blueprint)
+    csrf.exempt(api.bp)
+    serving.init_proxies(app, settings)
+    return app
+
+
+def _config_of(settings: Settings) -> dict[str, Any]:
+    """Return what Flask and its extensions are told."""
+    return dict(
         SETTINGS=settings,
         SECRET_KEY=settings.secret_key,
         SQLALCHEMY_DATABASE_URI=settings.database_url,
@@ -56,7 +68,10 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
         WTF_CSRF_TIME_LIMIT=None,
         **COMPRESSION,
     )
-    app.config.update(overrides)
+
+
+def _init_extensions(app: Flask, settings: Settings) -> None:
+    """Set all parts up; what they do with a request they do in this order."""
     db.init_app(app)
     # First, so that they see every request, and each answer as it is sent.
     request_ids.init_request_ids(app)
@@ -80,11 +95,3 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
     errors.init_errors(app)
     rendering.init_rendering(app)
     static_files.init_static_files(app)
-    app.register_blueprint(pages.bp)
-    app.register_blueprint(api.bp)
-    app.register_blueprint(api.health.bp)
-    app.register_blueprint(api.metrics.bp)
-    app.register_blueprint(cli.bp)
-    csrf.exempt(api.bp)
-    serving.init_proxies(app, settings)
-    return app
