@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sqlalchemy import create_engine, text
+
 
 def stop_cluster(folder: Path) -> None:
     """Stop a cluster; who leaves `throwaway_cluster` must have started it again."""
@@ -27,6 +29,15 @@ def throwaway_cluster() -> Iterator[str]:
             yield f"host={folder}&user={_owner()}"
     finally:
         shutil.rmtree(folder)
+
+
+def make_database(parameters: str, name: str) -> str:
+    """Make an empty database in a cluster; return its URL."""
+    admin = create_engine(f"postgresql+psycopg:///postgres?{parameters}")
+    with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    admin.dispose()
+    return f"postgresql+psycopg:///{name}?{parameters}"
 
 
 @contextmanager

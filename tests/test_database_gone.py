@@ -18,7 +18,7 @@ from webapp.database import CONNECT_TIMEOUT_S, engine_options
 from webapp.extensions import db
 
 from .conftest import PASSWORD, SECRET_KEY, migrate_database
-from .postgres import restart_cluster, stop_cluster, throwaway_cluster
+from .postgres import make_database, restart_cluster, stop_cluster, throwaway_cluster
 
 POOL_SIZE = 2
 
@@ -27,11 +27,7 @@ POOL_SIZE = 2
 def parameters() -> Iterator[str]:
     """Run a PostgreSQL of this module's own, which it may restart."""
     with throwaway_cluster() as parameters:
-        admin = create_engine(f"postgresql+psycopg:///postgres?{parameters}")
-        with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text("CREATE DATABASE gone"))
-        admin.dispose()
-        migrate_database(f"postgresql+psycopg:///gone?{parameters}")
+        migrate_database(make_database(parameters, "gone"))
         yield parameters
 
 

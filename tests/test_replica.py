@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 import pytest
 from flask import Flask, current_app
 from flask.testing import FlaskClient
-from sqlalchemy import create_engine, func, select, text
+from sqlalchemy import func, select, text
 
 from webapp.accounts import add_account, make_token, revoke_token
 from webapp.cli.imports import await_replica
@@ -21,7 +21,13 @@ from webapp.routing import REPLICA, names_only_replicated
 
 from .conftest import make_app, migrate_database
 from .data import make_run, make_source, write
-from .postgres import start_cluster, stop_cluster, throwaway_cluster, throwaway_replica
+from .postgres import (
+    make_database,
+    start_cluster,
+    stop_cluster,
+    throwaway_cluster,
+    throwaway_replica,
+)
 
 SOON_S = 20.0
 
@@ -30,11 +36,7 @@ SOON_S = 20.0
 def urls() -> Iterator[tuple[str, str]]:
     """Run a PostgreSQL and a replica of it; yield the URLs of a database on both."""
     with throwaway_cluster() as primary:
-        admin = create_engine(f"postgresql+psycopg:///postgres?{primary}")
-        with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text("CREATE DATABASE many"))
-        admin.dispose()
-        migrate_database(f"postgresql+psycopg:///many?{primary}")
+        migrate_database(make_database(primary, "many"))
         with throwaway_replica(Path(parse_qs(primary)["host"][0])) as replica:
             yield (
                 f"postgresql+psycopg:///many?{primary}",
