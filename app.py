@@ -150,8 +150,6 @@ def make_server(target: str, **options: Any) -> "AbstractServer[Any]":
     from granian.http import HTTP1Settings
     from granian.log import LogLevels
 
-    # Read by each worker's C library: many threads would keep a heap of their own each.
-    os.environ.setdefault("MALLOC_ARENA_MAX", "2")
     return Granian(
         target,
         interface=Interfaces.WSGI,

@@ -41,7 +41,6 @@ def served(database_url: str) -> Iterator[Served]:
             "SECRET_KEY": secrets.token_hex(32),
             "DATABASE_URL": database_url,
             "STEPBOARD_LOG_LEVEL": "warning",
-            "MALLOC_ARENA_MAX": "2",
         },
     )
     try:

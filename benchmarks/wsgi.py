@@ -6,7 +6,7 @@ from typing import Any
 from flask import Flask
 
 from webapp import create_app
-from webapp.serving import keep_from_collector
+from webapp.serving import settle_memory
 
 EMPTY, BARE = "/benchmark-empty", "/benchmark-bare"
 
@@ -22,7 +22,7 @@ def make_measured_app() -> Flask:
     def choose(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         return bare(environ, start) if environ["PATH_INFO"] == BARE else whole(environ, start)
 
-    keep_from_collector()
+    settle_memory()
     app.wsgi_app = choose  # type: ignore[method-assign]
     return app
 

@@ -83,11 +83,12 @@ def fill(app: Flask) -> None:
 def fit_cursor(query: Any) -> Any:
     """Let a good query begin at the first row: no other cursor is good that no server gave.
 
-    Beside it stands neither an order other than that of ids nor an offset.
+    Beside it stands no order other than that of ids, no offset and no page without rows.
     """
     if "cursor" not in (query or {}):
         return query
-    kept = {name: value for name, value in query.items() if name not in ("sort", "offset")}
+    unfit = {"sort", "offset"} | ({"limit"} if str(query.get("limit")) == "0" else set())
+    kept = {name: value for name, value in query.items() if name not in unfit}
     return {**kept, "cursor": ""}
 
 

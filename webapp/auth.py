@@ -139,13 +139,13 @@ def _require_user() -> ResponseReturnValue | None:
         return None
     if signed_in() is None:
         return answer_anonymous()
-    if request.endpoint is None:
-        # Nothing is there: 404 or 405, whatever the token is good for.
-        return None
     if request.endpoint in ADMIN_ENDPOINTS and not current_user.is_admin:
         raise Forbidden("Only an admin may do this; ask one to, or to make you an admin.")
     if request.method not in SAFE_METHODS:
         _refuse_wrong_means()
+    if request.endpoint is None:
+        # Nothing is there: 404 or 405, whatever the token is good for.
+        return None
     if "token" in g:
         _refuse_narrow_token(g.token)
         _note_use(Token, g.token.id, g.token.last_used_at)

@@ -19,7 +19,7 @@ from .database import DatabaseVersionError, first_line_of, prepare_database
 from .extensions import db
 from .models import Role
 from .queries.users import count_users
-from .serving import hear_sigterm, keep_from_collector
+from .serving import hear_sigterm, settle_memory
 
 ADMIN = "admin"
 
@@ -126,7 +126,7 @@ def make_worker_app() -> Flask:
     hear_sigterm()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     app = create_app()
-    keep_from_collector()
+    settle_memory()
     return app
 
 

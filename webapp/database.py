@@ -23,8 +23,9 @@ from .routing import REPLICA
 
 # How many of SQLite's instructions go by between two looks at the clock: some 0.1 ms.
 LOOK_AT_CLOCK = 20_000
-# What SQLite keeps of its pages for each connection: 16 MiB, as it writes them.
-USUAL_CACHE = -16_384
+# What SQLite keeps of its pages for each connection: 4 MiB, as it writes them. The system's own
+# cache has the rest.
+USUAL_CACHE = -4_096
 # A request waits no longer for one of PostgreSQL's connections.
 POOL_TIMEOUT_S = 5
 # Nor for a server of PostgreSQL that does not answer, unless DATABASE_URL says how long.
