@@ -7,7 +7,8 @@ import pytest
 from webapp import create_app
 from webapp.config import NAMES, PROJECT, ConfigError, Settings
 
-KEY = {"SECRET_KEY": "k" * 32}
+SECRET = "0123456789abcdef" * 2
+KEY = {"SECRET_KEY": SECRET}
 
 
 def refusal(**environ: str) -> str:
@@ -19,10 +20,10 @@ def refusal(**environ: str) -> str:
 
 def test_the_secret_key_is_the_only_setting_without_a_default() -> None:
     settings = Settings.from_environ({**KEY, "PATH": "/bin", "HOME": "/"})
-    assert settings == Settings("k" * 32, f"sqlite:///{PROJECT}/instance/stepboard.sqlite")
+    assert settings == Settings(SECRET, f"sqlite:///{PROJECT}/instance/stepboard.sqlite")
 
 
-@pytest.mark.parametrize("key", ["", "k" * 31])
+@pytest.mark.parametrize("key", ["", SECRET[:31], "k" * 40, "abcdefg" * 6])
 def test_a_missing_or_short_secret_key_is_refused(key: str) -> None:
     assert "SECRET_KEY must be set, to at least 32" in refusal(SECRET_KEY=key)
 
@@ -43,7 +44,7 @@ def test_values_are_read() -> None:
         }
     )
     assert settings == Settings(
-        secret_key="k" * 32,
+        secret_key=SECRET,
         database_url="sqlite:////srv/step board/stepboard.sqlite",
         instance=Path("/srv/step board"),
         admin_password="hush",
@@ -138,6 +139,6 @@ def test_the_readme_lists_every_setting() -> None:
 
 def test_the_secret_key_and_the_instance_folder_reach_the_application(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'x.sqlite'}"
-    app = create_app(Settings("k" * 32, url, instance=tmp_path))
-    assert app.secret_key == "k" * 32
+    app = create_app(Settings(SECRET, url, instance=tmp_path))
+    assert app.secret_key == SECRET
     assert app.instance_path == str(tmp_path)

@@ -25,7 +25,7 @@ from webapp.ingest.recounting import Recount
 from webapp.ingest.writer import Writer
 from webapp.models import BlockCount, Run, Step, StepCount, StepStatus
 from webapp.models.counts import BLOCK_SIZE, BLOCKS_PER_GROUP
-from webapp.queries.versions import find_version
+from webapp.queries.state import find_version
 
 from .data import make_run, make_source, make_step, write
 from .server import PROJECT

@@ -209,6 +209,15 @@ def test_workers_share_all_and_one_that_is_killed_is_replaced(
         wait_until(lambda: len(serving_of(process) - {workers[0]}) == 2)
 
 
+def test_a_worker_does_not_outlive_a_killed_server(served: tuple[Path, str], path: Path) -> None:
+    with ended_at_last(start(served[0], "--uds", str(path))) as process:
+        wait_for(process, lambda: connect_to(path))
+        (worker,) = workers_of(process)
+        process.kill()
+        process.wait()
+        wait_until(lambda: not Path(f"/proc/{worker}").exists())
+
+
 def wait_until(is_so: Callable[[], bool]) -> None:
     """Return once something is so."""
     end = time.monotonic() + START_SECONDS

@@ -329,12 +329,11 @@ def test_a_page_of_steps_keeps_its_statement_budget(app: Flask, signed_in: Flask
     signed_in.get("/steps")
     with collected_statements(app) as statements:
         signed_in.get("/steps")
-    # The user; the last id; the ids of the page; its steps; all steps, counted; the counts by
-    # status and type; the running runs of the top bar.
-    assert len(statements) == 7, "\n\n".join(statements)
+    # The user; the state of the history; the ids of the page; its steps.
+    assert len(statements) == 4, "\n\n".join(statements)
     with collected_statements(app) as statements:
         signed_in.get("/steps?status=failed", headers=HTMX)
-    # The user; the last id; how rare the status is; the ids of the page; its steps; all steps,
+    # The user; the state; how rare the status is; the ids of the page; its steps; all steps,
     # counted; the counts.
     assert len(statements) == 7, "\n\n".join(statements)
 
@@ -344,12 +343,11 @@ def test_a_page_of_runs_keeps_its_statement_budget(app: Flask, signed_in: FlaskC
     signed_in.get("/runs")
     with collected_statements(app) as statements:
         signed_in.get("/runs")
-    # The user; the last id; the runs; their counts by status; how long they usually take; the
-    # running runs of the top bar.
-    assert len(statements) == 6, "\n\n".join(statements)
+    # The user; the state; the runs.
+    assert len(statements) == 3, "\n\n".join(statements)
     with collected_statements(app) as statements:
         signed_in.get("/runs?status=failed&workspace=example.com", headers=HTMX)
-    # The user; the last id; the runs; the counts of this view and those of all runs.
+    # The user; the state; the runs; the counts of this view and those of all runs.
     assert len(statements) == 5, "\n\n".join(statements)
 
 

@@ -199,7 +199,8 @@ def test_without_its_replica_all_is_read_from_the_primary_and_later_it_is_back(
         assert [n_runs(reader) for _ in range(3)] == [before + 1] * 3
         start_cluster(folder)
         wait_until(lambda: n_reads_of(app, "replica", lambda: n_runs(reader)) == 1)
-    passed_by, again = said_by_replica(caplog)
+    # On a slow machine it may be tried, and passed by, more than once.
+    passed_by, *_, again = said_by_replica(caplog)
     assert passed_by.startswith("the replica is passed by, reads go to the primary: ")
     assert again == "the replica is read from again"
 

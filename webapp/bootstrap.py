@@ -19,7 +19,7 @@ from .database import DatabaseVersionError, first_line_of, prepare_database
 from .extensions import db
 from .models import Role
 from .queries.users import count_users
-from .serving import hear_sigterm, settle_memory
+from .serving import end_with_parent, hear_sigterm, settle_memory
 
 ADMIN = "admin"
 
@@ -124,6 +124,7 @@ def make_worker_app() -> Flask:
     hear that one.
     """
     hear_sigterm()
+    end_with_parent()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     app = create_app()
     settle_memory()

@@ -54,3 +54,8 @@ JsonData = JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=Tr
 def utc_now() -> datetime:
     """Return the time now, aware, in UTC."""
     return datetime.now(UTC)
+
+
+def this_minute() -> datetime:
+    """Return when the minute at hand began, aware, in UTC."""
+    return utc_now().replace(second=0, microsecond=0)

@@ -80,7 +80,8 @@ def truncate_middle(text: str, length: int = 24) -> str:
 
 def iso(value: datetime) -> str:
     """Return a time for `datetime=`, in UTC to the millisecond."""
-    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    utc = value if value.tzinfo is UTC else value.astimezone(UTC)
+    return utc.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def exact(value: datetime) -> str:
@@ -115,7 +116,7 @@ def when(value: datetime | None) -> Markup:
 
 def clock(value: datetime | None) -> Markup:
     """Return a `<time>` of the time of day, to the millisecond, for details."""
-    return _time_tag(value, iso(value)[11:23], "clock") if value else Markup("")
+    return _time_tag(value, None, "clock") if value else Markup("")
 
 
 def lasting(value: datetime) -> Markup:
@@ -136,11 +137,13 @@ def second(value: datetime) -> Markup:
     return _time_tag(value, exact(value)[11:19], "second")
 
 
-def _time_tag(value: datetime, text: str, form: str) -> Markup:
+def _time_tag(value: datetime, text: str | None, form: str) -> Markup:
+    """Return a `<time>`; without a text it says the time of day."""
     # All of it is numbers and words of ours; to escape them would take longer than the rest.
     at = iso(value)
+    time = at[11:23]
     return Markup(
-        f'<time class="{form}" datetime="{at}" title="{at[:10]} {at[11:23]} UTC">{text}</time>'
+        f'<time class="{form}" datetime="{at}" title="{at[:10]} {time} UTC">{text or time}</time>'
     )
 
 

@@ -14,7 +14,7 @@ from .auth import shown_path, signed_in
 from .filters import PAGE_SIZES
 from .masking import MAX_SHOWN, MAX_VALUES
 from .models import StepType
-from .queries.running import count_running
+from .queries.state import find_state
 from .queries.workflows import EndedRun
 from .static_files import static_url
 
@@ -52,7 +52,7 @@ def init_rendering(app: Flask) -> None:
     app.jinja_env.filters.update({filter.__name__: filter for filter in FILTERS})
     app.jinja_env.globals.update(
         static_url=static_url,
-        count_running=count_running,
+        history_state=find_state,
         current_user=current_user,
         is_fragment=wants_fragment,
         max_shown=MAX_SHOWN,

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 COLLECTED_AT = 20_000
 # From malloc.h.
 M_ARENA_MAX = -8
+# From linux/prctl.h.
+PR_SET_PDEATHSIG = 1
 PREFIX_HEADER = "HTTP_X_FORWARDED_PREFIX"
 
 
@@ -66,6 +68,16 @@ def hear_sigterm() -> None:
     handler = signal.getsignal(signal.SIGTERM)
     if getattr(handler, "__module__", "").startswith("granian.server"):
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def end_with_parent() -> None:
+    """Have Linux send this worker SIGTERM when its parent is gone, however that ended.
+
+    Left alone it would go on to serve, and keep the port from the next server.
+    """
+    set_option = getattr(ctypes.CDLL(None), "prctl", None)
+    if set_option:
+        set_option(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class _Outside:

@@ -43,6 +43,9 @@ def visible_text(text: str) -> str:
 
     White space is hidden where there is nothing else.
     """
+    # Most texts; a call less, as a page has hundreds of them.
+    if text.isascii() and text.isprintable() and not text.isspace():
+        return text
     if not _is_plain(text):
         text = _SPECIAL.sub(_name_match, text)
     return _names(text) if text.isspace() else text

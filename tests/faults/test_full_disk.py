@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
+from tests.conftest import SECRET_KEY
 from webapp.config import PROJECT
 from webapp.extensions import db
 from webapp.models import Step
@@ -38,7 +39,7 @@ def import_by_command(url: str, base: Path) -> "subprocess.CompletedProcess[str]
     return subprocess.run(
         [sys.executable, "-m", "flask", "--app", "webapp", "import", "osmedeus", str(base)],
         cwd=PROJECT,
-        env={**os.environ, "DATABASE_URL": url, "SECRET_KEY": "k" * 32},
+        env={**os.environ, "DATABASE_URL": url, "SECRET_KEY": SECRET_KEY},
         capture_output=True,
         text=True,
         check=False,

@@ -9,7 +9,7 @@ from hashlib import blake2b
 from flask import Response, current_app, request
 
 from ..config import VERSION
-from ..queries.versions import find_version
+from ..queries.state import find_version
 
 
 def find_etag() -> str | None:

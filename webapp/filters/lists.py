@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from werkzeug.datastructures import MultiDict
 
-from ..columns import utc_now
+from ..columns import this_minute
 from .reader import DEFAULT_LIMIT, ArgsReader, FilterError
 from .values import time_text
 
@@ -87,6 +87,15 @@ class ListFilters:
         """Tell whether the same query string can find other rows a moment later."""
         return False
 
+    @property
+    def moment(self) -> datetime | None:
+        """Return the moment that, with the values, tells what is found; None where these do."""
+        return None
+
+    def of_any_page(self) -> Self:
+        """Return the filters without the page and without what was refused."""
+        return replace(self, offset=0, limit=DEFAULT_LIMIT, errors=())
+
     def active(self) -> list[tuple[str, str]]:
         """Return each filter value in use as (name, value); the order and page are none."""
         pairs = []
@@ -127,8 +136,9 @@ class TimedFilters(ListFilters):
     ended_before: datetime | None = None
     min_duration_ms: int | None = None
     max_duration_ms: int | None = None
-    # All that is asked for one view goes by one clock.
-    asked_at: datetime = field(default_factory=utc_now, compare=False)
+    # All that is asked for one view goes by one clock. Its hand stands still for a minute, so that
+    # what was counted for one page is good for the next.
+    asked_at: datetime = field(default_factory=this_minute, compare=False)
 
     @staticmethod
     def read_timed(reader: ArgsReader) -> dict[str, Any]:
@@ -148,6 +158,11 @@ class TimedFilters(ListFilters):
     def goes_by_clock(self) -> bool:
         """Tell whether a range begins so long before now."""
         return bool(self.started or self.ended)
+
+    @property
+    def moment(self) -> datetime | None:
+        """Return the moment before which the ranges begin, if one does."""
+        return self.asked_at if self.goes_by_clock else None
 
     @property
     def has_starts(self) -> bool:

@@ -2,7 +2,11 @@
 
 from flask import Blueprint
 
+from ..queries.state import keep_state
+
 bp = Blueprint("pages", __name__)
+# A session lasts for one page.
+bp.before_request(keep_state)
 
 from . import (  # noqa: E402
     account,  # noqa: F401

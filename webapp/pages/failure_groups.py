@@ -27,7 +27,7 @@ def list_failure_groups() -> str:
     """List the groups of failed steps that have the same name and the same line."""
     reader = _reader(*TIMES)
     asked = _period(reader)
-    (total,) = count_failed_steps_by([asked])
+    (total,) = count_failed_steps_by((asked,))
     groups = find_failure_groups(asked, total, MAX_GROUPS)
     return render_template(
         "failure_groups/list.html", reader=reader, groups=groups, asked=asked, total=total

@@ -10,7 +10,7 @@ from flask import render_template, url_for
 from sqlalchemy import Row
 
 from ..charts import BarChart, lay_out_bars
-from ..columns import utc_now
+from ..columns import this_minute, utc_now
 from ..filters import NOT, RunFilters, StepFilters
 from ..models import Run, RunStatus, StepStatus
 from ..periods import DAY, Period
@@ -96,29 +96,29 @@ class Daily:
 @bp.get("/")
 def show_overview() -> str:
     """Show what an operator and a team lead ask first."""
-    now = utc_now()
+    # What is counted since a minute is counted once in it.
+    now = this_minute()
     workflows = find_workflows(MAX_WORKFLOWS)
     if not workflows.n:
         return render_template("overview/fresh.html")
     lists = Lists(url_for("pages.list_steps"), url_for("pages.list_runs"))
     latest, days = Period.since(now - DAY), Period.days(DAYS, now)
-    *failed_by_day, failed = count_failed_steps_by([*days, latest])
+    *failed_by_day, failed = count_failed_steps_by((*days, latest))
     failures = _failures(lists, latest, failed)
-    week = Period.last(WEEK, now)
     return render_template(
         "overview/show.html",
-        now=now,
+        now=utc_now(),
         **failures,
         wider=None if failures["failures"] else _wider(lists, days, failed_by_day),
         **_running(lists),
         run_kinds=tuple(RUN_KINDS),
-        runs_daily=_runs_daily(lists, days, count_runs_by(days)),
+        runs_daily=_runs_daily(lists, days, count_runs_by(tuple(days))),
         failed_daily=_failed_daily(lists, days, failed_by_day),
         workflows=workflows,
         runs_of=runs_of,
         longest_seen=LONGEST_SEEN,
         latest_seen=LATEST_SEEN,
-        slow_steps=find_slow_steps(week, MAX_SLOW),
+        slow_steps=find_slow_steps(Period.since(now - WEEK), MAX_SLOW),
     )
 
 
@@ -129,7 +129,7 @@ def _failures(lists: Lists, period: Period, failed: Total) -> dict[str, Any]:
     failures = [Failure(last_sign_of(row)[0], True, row) for row in steps]
     failures += [Failure(last_sign_of(row)[0], False, row) for row in runs]
     failures.sort(key=lambda failure: failure.at, reverse=True)
-    (ended,) = count_runs_by([period], Run.completed_at)
+    (ended,) = count_runs_by((period,), Run.completed_at)
     return {
         "failures": failures[:MAX_FAILURES],
         "failed_period": period,
@@ -146,7 +146,7 @@ def _failures(lists: Lists, period: Period, failed: Total) -> dict[str, Any]:
 def _wider(lists: Lists, days: Sequence[Period], failed: Sequence[Total]) -> dict[str, Any]:
     """Return the failures of the nearest longer time that has some; all on record at last."""
     lengths = (7, DAYS)
-    periods = [Period(days[-n].after, days[-1].before) for n in lengths]
+    periods = tuple(Period(days[-n].after, days[-1].before) for n in lengths)
     by_period = count_runs_by(periods, Run.completed_at)
     for n_days, period, runs in zip(lengths, periods, by_period, strict=True):
         times = period.to_args("ended")

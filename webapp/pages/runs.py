@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from ..filters import RunFilters
 from ..models import Run, RunStatus
 from ..queries.counts import count_runs
-from ..queries.facets import RunFacets
+from ..queries.facets import find_run_facets
 from ..queries.news import count_new_runs, find_last_id
 from ..queries.runs import find_runs
 from ..queries.usual import find_usual_durations
@@ -47,7 +47,7 @@ def list_runs() -> ResponseReturnValue:
     filters = RunFilters.from_args(args, default_sort="-created_at", blank_is_absent=True)
     last_id = find_last_id(Run.id) if says_news(filters) else None
     runs = find_runs(filters, params=False)
-    facets = RunFacets.of(filters)
+    facets = find_run_facets(filters)
     if is_exact and not facets.total.is_exact:
         facets = replace(facets, total=count_runs(filters, exact=True))
     return answer_list(

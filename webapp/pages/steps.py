@@ -7,9 +7,8 @@ from flask.typing import ResponseReturnValue
 
 from ..filters import StepFilters
 from ..models import Step, StepStatus, StepType
-from ..queries.facets import StepFacets
+from ..queries.facets import find_step_facets
 from ..queries.news import count_new_steps, find_last_id
-from ..queries.step_plans import look_up
 from ..queries.steps import LIST_COLUMNS, count_steps, find_steps
 from . import bp
 from .listing import answer_list, list_context, read_args, read_news_args, says_news
@@ -40,11 +39,10 @@ def list_steps() -> ResponseReturnValue:
     args, is_exact = read_args()
     filters = StepFilters.from_args(args, default_sort="-started_at", blank_is_absent=True)
     last_id = find_last_id(Step.id) if says_news(filters) else None
-    found = look_up(filters)
-    steps = find_steps(filters, LIST_COLUMNS, found)
-    facets = StepFacets.of(filters, found)
+    steps = find_steps(filters, LIST_COLUMNS)
+    facets = find_step_facets(filters)
     if is_exact and not facets.total.is_exact:
-        facets = replace(facets, total=count_steps(filters, exact=True, found=found))
+        facets = replace(facets, total=count_steps(filters, exact=True))
     return answer_list(
         "steps/list.html",
         "steps/_results.html",

@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Integer, Row, Select, Text, and_, bindparam, 
 from ..columns import UtcDateTime
 from ..models import Run, RunStatus, Step, StepStatus
 from .conditions import Column, unindexed
+from .kept import kept
 from .plain import fetch
 from .run_steps import TELLING_STATUSES, tell_status
 
@@ -43,6 +44,7 @@ class StepSum(NamedTuple):
     duration_ms: int | None
 
 
+@kept
 def find_runs_of_workflow(workflow_name: str, limit: int) -> Sequence[Row[Any]]:
     """Return the latest runs of a workflow, newest first."""
     values = {"workflow_name": workflow_name, "limit": limit}
@@ -77,14 +79,24 @@ def _neighbours() -> Select[tuple[int | None, int | None]]:
 
 def find_run_to_compare(run: Run) -> int | None:
     """Return the number of the run before this one that completed; else of any other one."""
-    same = select(Run.id).where(Run.workflow_name == run.workflow_name, Run.id != run.id)
-    earlier = same.where(Run.id < run.id).order_by(Run.id.desc()).limit(1)
-    completed = earlier.where(Run.status == RunStatus.COMPLETED)
-    for statement in (completed, earlier, same.order_by(Run.id.desc()).limit(1)):
-        found = fetch(statement).scalar()
+    values = {"workflow_name": run.workflow_name, "run_id": run.id}
+    for statement in _runs_to_compare():
+        found: int | None = fetch(statement, values).scalar()
         if found is not None:
             return found
     return None
+
+
+@cache
+def _runs_to_compare() -> tuple[Select[tuple[int]], ...]:
+    """Return the statements of the run before that completed, the run before, any other run."""
+    run_id = bindparam("run_id", type_=BigInteger)
+    same = select(Run.id).where(
+        Run.workflow_name == bindparam("workflow_name", type_=Text), Run.id != run_id
+    )
+    latest = same.order_by(Run.id.desc()).limit(1)
+    earlier = latest.where(Run.id < run_id)
+    return earlier.where(Run.status == RunStatus.COMPLETED), earlier, latest
 
 
 def find_compared_steps(run_id: int, limit: int) -> Sequence[Row[Any]]:

@@ -12,6 +12,7 @@ from ..models import Run, Step, StepStatus
 from ..periods import Period, cut
 from .conditions import Column
 from .counts import COUNTED, Total
+from .kept import kept
 from .plain import fetch
 
 T = TypeVar("T")
@@ -19,7 +20,8 @@ T = TypeVar("T")
 RUNS_SEEN = 100_000
 
 
-def count_failed_steps_by(periods: Sequence[Period]) -> list[Total]:
+@kept
+def count_failed_steps_by(periods: tuple[Period, ...]) -> list[Total]:
     """Count the steps that failed in each period, up to COUNTED; periods may overlap."""
     pieces = cut(periods)
     if not pieces:  # No period has a length.
@@ -29,8 +31,9 @@ def count_failed_steps_by(periods: Sequence[Period]) -> list[Total]:
     return [add_totals(_within(period, pieces, totals)) for period in periods]
 
 
+@kept
 def count_runs_by(
-    periods: Sequence[Period], clock: Column = Run.started_at
+    periods: tuple[Period, ...], clock: Column = Run.started_at
 ) -> list[dict[str, Total]]:
     """Count the runs of each period by status, up to COUNTED; periods may overlap.
 

@@ -4,6 +4,7 @@ from sqlalchemy import CTE, func, literal, literal_column, select
 
 from ..models import Run, Step, StepName
 from .conditions import Column
+from .kept import kept
 from .plain import fetch
 
 # What a form suggests while its reader types, and how much of it.
@@ -48,6 +49,7 @@ def find_step_names(contains: str) -> list[str]:
     return list(fetch(statement).scalars())
 
 
+@kept
 def find_suggestions(column: Column, contains: str) -> list[str]:
     """Return the first values of a column that contain a text, but the empty one.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cache
 from itertools import product
 from typing import Any, Self
@@ -17,6 +18,7 @@ from .counts import (
     count_by_status_and_type,
     run_conditions,
 )
+from .kept import kept
 from .plain import fetch
 from .step_plans import Lookups, look_up, plan_steps
 from .steps import count_steps
@@ -39,9 +41,9 @@ class StepFacets:
     by_type: dict[str, Total] | None
 
     @classmethod
-    def of(cls, filters: StepFilters, found: Lookups | None = None) -> Self:
-        """Count for these filters; `found` is what `look_up` told of them, if it was asked."""
-        found = found or look_up(filters)
+    def of(cls, filters: StepFilters) -> Self:
+        """Count for these filters."""
+        found = look_up(filters)
         overall = Total(count_by_kept_counts(StepFilters()))
         by_status = _count_statuses(filters, found) if filters.only_times else None
         if by_status and _add(by_status.values()).n >= COUNTED:
@@ -65,6 +67,16 @@ class StepFacets:
         return cls(_add(shown), overall, _add(by_status.values()), by_status, None)
 
 
+def find_step_facets(filters: StepFilters) -> StepFacets:
+    """Count for these filters, once until the history changes."""
+    return _find_step_facets(filters.of_any_page(), filters.moment)
+
+
+@kept
+def _find_step_facets(filters: StepFilters, _moment: datetime | None) -> StepFacets:
+    return StepFacets.of(filters)
+
+
 @dataclass(frozen=True, slots=True)
 class RunFacets:
     """How many runs a list has, and how many at each status it could have."""
@@ -86,6 +98,16 @@ class RunFacets:
             all_statuses=_add(by_status.values()),
             by_status=by_status,
         )
+
+
+def find_run_facets(filters: RunFilters) -> RunFacets:
+    """Count for these filters, once until the history changes."""
+    return _find_run_facets(filters.of_any_page(), filters.moment)
+
+
+@kept
+def _find_run_facets(filters: RunFilters, _moment: datetime | None) -> RunFacets:
+    return RunFacets.of(filters)
 
 
 def _count_cells(filters: StepFilters, found: Lookups) -> Cells | None:

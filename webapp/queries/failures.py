@@ -12,6 +12,7 @@ from ..models import Run, RunStatus, Step, StepStatus
 from ..periods import Period
 from .conditions import Column, either, unindexed
 from .counts import Total, count_up_to
+from .kept import kept
 from .plain import fetch
 
 ENDED_BADLY = (RunStatus.FAILED, RunStatus.CANCELLED)
@@ -63,6 +64,7 @@ class FailureGroups(NamedTuple):
     period: Period
 
 
+@kept
 def find_failed_steps(period: Period, limit: int) -> Sequence[Row[Any]]:
     """Return the steps that failed in a period, the latest end first.
 
@@ -85,6 +87,7 @@ def count_steps_failed_alike(step: Step, period: Period) -> Total:
     return count_up_to(_alike(step).params(_times(period)), exact=False)
 
 
+@kept
 def find_runs_that_failed_alone(period: Period, limit: int) -> Sequence[Row[Any]]:
     """Return the runs that failed or were cancelled in a period, but by no step with an end.
 
@@ -100,6 +103,7 @@ def last_sign_of(row: Row[Any]) -> tuple[datetime, int]:
     return row.completed_at or row.updated_at, row.id
 
 
+@kept
 def find_failure_groups(period: Period, total: Total, limit: int) -> FailureGroups:
     """Group those of the `total` failed steps of a period that failed alike, most of them first.
 

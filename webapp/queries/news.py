@@ -9,9 +9,11 @@ from ..filters import RunFilters, StepFilters
 from ..models import Run, Step
 from .conditions import Column
 from .counts import COUNTED, Total, count_up_to, run_conditions
+from .kept import kept
 from .step_plans import look_up, plan_steps
 
 
+@kept
 def find_last_id(column: Column) -> int:
     """Return the greatest id of a table, 0 of an empty one."""
     return db.session.scalar(select(func.max(column))) or 0

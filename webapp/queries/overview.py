@@ -13,6 +13,7 @@ from ..columns import UtcDateTime, utc_now
 from ..models import Run, RunStatus, Step, StepStatus
 from ..periods import DAY, Period
 from .conditions import unindexed
+from .kept import kept
 from .latest import find_latest_of_each
 from .plain import fetch
 
@@ -78,6 +79,7 @@ def find_steps_at_work(run_ids: Sequence[int]) -> dict[int, Row[Any]]:
     return {step.run_id: step for step in fetch(statement).all()}
 
 
+@kept
 def find_slow_steps(period: Period, limit: int) -> list[SlowStep]:
     """Return the longest steps of a period, each name of a workflow once.
 

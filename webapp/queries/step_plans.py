@@ -6,6 +6,7 @@ filters are common, rows are walked in the order of the list until a page is ful
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Subquery, func, select
@@ -15,6 +16,7 @@ from ..models import Recovered, Run, Step, StepStatus
 from .conditions import Column, any_of, chosen, unindexed
 from .counts import COUNTED, count_by_kept_counts, count_up_to
 from .distinct import find_step_names
+from .kept import kept
 from .plain import fetch
 from .step_conditions import range_conditions, run_conditions, statuses_of
 
@@ -65,6 +67,11 @@ class Plan:
 
 def look_up(filters: StepFilters) -> Lookups:
     """Look up what planning needs to know."""
+    return _look_up(filters.of_any_page(), filters.moment)
+
+
+@kept
+def _look_up(filters: StepFilters, _moment: datetime | None) -> Lookups:
     names = find_step_names(filters.step_name) if filters.step_name else []
     found = Lookups(_find_run_ids(filters), names, {}, filters.status)
     if found.run_ids:

@@ -6,6 +6,7 @@ tell; for the others see `step_plans`. Outputs are read only where they are aske
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -14,7 +15,7 @@ from sqlalchemy.orm import defer, joinedload
 from werkzeug.exceptions import NotFound
 
 from ..extensions import db
-from ..filters import DEFAULT_LIMIT, MAX_INTEGER, StepFilters
+from ..filters import MAX_INTEGER, StepFilters
 from ..models import Run, Step
 from .conditions import Column, Selected
 from .counts import KEPT_STATEMENTS, Total, count_by_kept_counts, count_up_to, find_span
@@ -127,15 +128,16 @@ class _Page:
         key = "" if leading is None else leading.key
         run_ids, names = self.found.run_ids, tuple(self.found.names)
         given = frozenset(self.values)
-        if self.filters.goes_by_clock or names:
-            return _build(self.filters, run_ids, names, key, given, columns)
         # What else tells the rows stands in the values.
-        bare = replace(self.filters, offset=0, limit=DEFAULT_LIMIT, errors=())
-        return _built(bare, run_ids, (), key, given, columns)
+        bare, moment = self.filters.of_any_page(), self.filters.moment
+        return _build(bare, moment, run_ids, names, key, given, columns)
 
 
+# To build such a statement takes longer than to run it; what is asked once is asked again.
+@lru_cache(KEPT_STATEMENTS)
 def _build(
     filters: StepFilters,
+    _moment: datetime | None,
     run_ids: tuple[int, ...],
     names: tuple[str, ...],
     leading: str,
@@ -157,8 +159,6 @@ def _build(
     return _rows_of(columns).where(Step.id.in_(ids)).order_by(*_order(filters))
 
 
-# To build such a statement takes longer than to run it; what is asked once is asked again.
-_built = lru_cache(KEPT_STATEMENTS)(_build)
 _AFTER_ID = bindparam("after_id", type_=BigInteger)
 _ENDS: dict[str, ColumnElement[bool]] = {
     "first_id": Step.id >= bindparam("first_id", type_=BigInteger),

@@ -12,6 +12,7 @@ from ..models import Run, RunStatus
 from .conditions import unindexed
 from .counts import COUNTED, Total
 from .distinct import distinct_values
+from .kept import kept
 from .latest import find_latest_of_each
 from .plain import fetch
 from .usual import Usual, find_usual_durations
@@ -56,6 +57,7 @@ class Workflows(NamedTuple):
         return Total(self.n)
 
 
+@kept
 def find_workflows(limit: int, offset: int = 0) -> Workflows:
     """Return some workflows; those whose last runs are the newest stand first."""
     rows = _find_newest(limit, offset)

@@ -1,0 +1,69 @@
+"""Read what every page asks of the history: its version, and how much is running."""
+
+from functools import cache
+from typing import NamedTuple
+
+from sqlalchemy import Select, bindparam, func, select
+
+from ..columns import UtcDateTime, utc_now
+from ..extensions import db
+from ..models import VERSION_COUNTER, Counter, Run, RunStatus
+from ..periods import DAY
+from .plain import fetch
+
+_KEY = "history state"
+
+
+class State(NamedTuple):
+    """The version of the history, None while nothing was written by it, and what is running.
+
+    `running` is how many runs say that they are, `silent` how many of those have been silent for a
+    day.
+    """
+
+    version: int | None
+    running: int
+    silent: int
+
+
+def keep_state() -> None:
+    """Let the session at hand keep the state that it sees first, and what is found by it.
+
+    Only where a session lasts for one page: later it would tell of what was.
+    """
+    db.session.info[_KEY] = None
+
+
+def is_state_kept() -> bool:
+    """Tell whether the session at hand keeps the state."""
+    return _KEY in db.session.info
+
+
+def find_state() -> State:
+    """Return the state of the history, in one statement."""
+    state: State | None = db.session.info.get(_KEY)
+    if state is None:
+        state = State(*fetch(_state(), {"silent_since": utc_now() - DAY}).one())
+        if is_state_kept():
+            db.session.info[_KEY] = state
+    return state
+
+
+def find_version() -> int | None:
+    """Return the version, another one after each change; None while nothing was written by it."""
+    return fetch(_version()).scalar_one_or_none()
+
+
+# To build such a statement takes longer than to run it.
+@cache
+def _version() -> Select[tuple[int]]:
+    return select(Counter.value).where(Counter.name == VERSION_COUNTER)
+
+
+@cache
+def _state() -> Select[tuple[int | None, int, int]]:
+    is_silent = Run.updated_at <= bindparam("silent_since", type_=UtcDateTime)
+    version = _version().scalar_subquery()
+    return select(version, func.count(), func.count().filter(is_silent)).where(
+        Run.status == RunStatus.RUNNING
+    )
