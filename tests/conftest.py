@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2.bccache import Bucket, BytecodeCache
 from sqlalchemy import create_engine, text
 
 from webapp import create_app
@@ -17,14 +19,33 @@ from webapp.config import Settings
 from webapp.database import upgrade_database
 from webapp.extensions import db
 from webapp.models import Role, Scope, User
-from webapp.passwords import hash_password
 
 from .fresh import TEMPLATE, make_fresh
 from .postgres import throwaway_cluster
 
 SECRET_KEY = "only-for-tests-" + "x" * 32
 PASSWORD = "correct horse battery"
-PASSWORD_HASH = hash_password(PASSWORD)
+# Made cheaply, as hundreds of tests log in; `test_passwords` holds what the product takes.
+PASSWORD_HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+
+
+class CompiledTemplates(BytecodeCache):
+    """The templates as one application compiled them, for all that come after it."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._codes: dict[tuple[str, str], Any] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Take what was compiled from the same text."""
+        bucket.code = self._codes.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep what was compiled."""
+        self._codes[bucket.key, bucket.checksum] = bucket.code
+
+
+COMPILED = CompiledTemplates()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -35,7 +56,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def make_app(database_url: str, **changes: Any) -> Flask:
     """Make an application over a database, with some settings changed."""
     settings = Settings(secret_key=SECRET_KEY, database_url=database_url, **changes)
-    return create_app(settings, TESTING=True, WTF_CSRF_ENABLED=False)
+    app = create_app(settings, TESTING=True, WTF_CSRF_ENABLED=False)
+    app.jinja_env.bytecode_cache = COMPILED
+    return app
 
 
 def migrate_database(database_url: str) -> None:

@@ -18,6 +18,7 @@ from urllib.error import HTTPError
 
 import pytest
 
+from app import parse_arguments
 from webapp.ingest.sample import unpacked_sample
 
 from .server import PROJECT
@@ -177,8 +178,14 @@ def test_a_taken_port_is_said_before_anything_is_made(instance: Path) -> None:
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "http", "-1", "²", "9" * 5000])
-def test_a_port_that_is_none_is_refused(instance: Path, port: str) -> None:
-    assert "not a port from 1 to 65535" in fail(instance, f"--port={port}")
+def test_a_port_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, port: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["app.py", f"--port={port}"])
+    with pytest.raises(SystemExit, match="not a port from 1 to 65535"):
+        parse_arguments()
+
+
+def test_an_argument_that_is_wrong_ends_it_with_one_line(instance: Path) -> None:
+    assert "not a port from 1 to 65535" in fail(instance, "--port=http")
 
 
 def test_a_missing_base_is_said_before_anything_is_made(instance: Path) -> None:
@@ -187,8 +194,12 @@ def test_a_missing_base_is_said_before_anything_is_made(instance: Path) -> None:
     assert not instance.exists()
 
 
-def test_workspaces_without_a_base_are_refused(instance: Path) -> None:
-    assert "--workspaces needs --osmedeus" in fail(instance, "--workspaces", str(instance.parent))
+def test_workspaces_without_a_base_are_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["app.py", "--workspaces", str(tmp_path)])
+    with pytest.raises(SystemExit, match="--workspaces needs --osmedeus"):
+        parse_arguments()
 
 
 def test_a_folder_that_cannot_be_written_is_named(instance: Path) -> None:

@@ -74,7 +74,7 @@ def _resident_mb(pid: int) -> float:
 Serve = Callable[..., "contextmanager[Server]"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def is_long(request: pytest.FixtureRequest) -> bool:
     """Tell whether the long versions are wanted: `make chaos`."""
     return bool(request.config.getoption("--chaos"))

@@ -36,15 +36,15 @@ from webapp.models import (
 )
 
 # Half of the moments are of the real base, half of one of so many rows.
-ROWS = 22_000
-SHORT, LONG = {"real": 2, "large": 1}, 50
+SHORT_ROWS, LONG_ROWS = 6_000, 22_000
+SHORT, LONG = 1, 50
 
 
 @pytest.fixture(scope="module")
-def large_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def large_base(tmp_path_factory: pytest.TempPathFactory, is_long: bool) -> Path:
     """Return a base of so many rows that most moments fall into its writing."""
     folder = tmp_path_factory.mktemp("large")
-    make_osmedeus_base(folder, ROWS)
+    make_osmedeus_base(folder, LONG_ROWS if is_long else SHORT_ROWS)
     return folder / "base"
 
 
@@ -152,7 +152,7 @@ def test_an_import_killed_at_any_moment_can_be_run_again(
     longest_s = time_whole(app, base)
     n_whole = check_whole(app)
     seen: Counter[str] = Counter()
-    while seen.total() < (LONG if is_long else SHORT[which]):
+    while seen.total() < (LONG if is_long else SHORT):
         empty(app)
         # The machine is not always as fast; a moment after the end is none.
         is_killed = kill_after(app, base, moments.uniform(0, longest_s))

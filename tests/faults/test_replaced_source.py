@@ -16,7 +16,7 @@ from webapp.ingest.osmedeus.importer import import_base
 
 from .test_killed_import import check_whole, empty, go, start, time_whole
 
-ROWS = 12_000
+ROWS = 4_000
 
 
 def put_another(database: Path, another: Path) -> None:
@@ -64,7 +64,7 @@ def test_a_base_that_changes_while_it_is_read(
     is_long: bool,
 ) -> None:
     name = "database-osm.sqlite"
-    whole_s = time_whole(app, bases[0]) if is_long else 0.8
+    whole_s = time_whole(app, bases[0]) if is_long else 0.4
     for _ in range(10 if is_long else 1):
         empty(app)
         base = Path(shutil.copytree(bases[0], tmp_path / "base", dirs_exist_ok=True))
