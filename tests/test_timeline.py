@@ -137,7 +137,7 @@ def test_a_group_of_which_some_failed_says_how_many() -> None:
     assert lengths == ["150 failed, 10.0 s", "1 failed, 10.0 s", "2 failed, 10.0 s", "10.0 s"]
     bars = [row.bar for row in timeline.rows if row.bar]
     assert [bar.failed_width for bar in bars] == [25, MIN_WIDTH, 0, 0]
-    assert bars[0].failed_place == 'x="75.0%" width="25.0%"'
+    assert 's-failed" x="75.0%" width="25.0%"' in bars[0].drawn
     assert bars[0].facts == "150 of 600 failed, 10.0 s, began after 0 ms"
     assert bars[2].facts == "failed, 10.0 s, began after 0 ms"
 
@@ -184,9 +184,9 @@ def test_the_facts_of_a_bar_stand_where_there_is_room() -> None:
     timeline = lay_out([step("a", 0, 100), step("b", 900, 1000, status="failed")])
     assert timeline
     first, last = (row.bar for row in timeline.rows)
-    assert first and first.facts_place == 'x="10.0%" dx="20"'
+    assert first and '<text y="16" x="10.0%" dx="20">' in first.drawn
     assert first.facts == "completed, 100 ms, began after 0 ms"
-    assert last and last.facts_place == 'class="left" x="90.0%" dx="-8"'
+    assert last and '<text y="16" class="left" x="90.0%" dx="-8">' in last.drawn
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,9 @@ class Lane(NamedTuple):
     n: int
 
     @property
-    def place(self) -> Markup:
-        """Return its place as attributes; made of numbers alone."""
-        return Markup(f'x="{self.x}%" width="{self.width}%"')
+    def drawn(self) -> Markup:
+        """Return its shape in the plot of a row; made of numbers alone."""
+        return Markup(f'<rect class="lane" x="{self.x}%" width="{self.width}%" height="24"/>')
 
 
 def find_lanes(times: Iterable[Interval | None], axis: Axis) -> list[Lane | None]:

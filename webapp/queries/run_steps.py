@@ -27,22 +27,6 @@ from ..models import Recovered, Run, Step, StepStatus
 from .conditions import Column, any_of, unindexed
 from .plain import fetch
 
-# What a row of a run's page shows; its table tells everything else of the run.
-ROW_COLUMNS: tuple[Column, ...] = (
-    Step.id,
-    Step.position,
-    Step.step_name,
-    Step.step_type,
-    Step.status,
-    Step.module_name,
-    Step.recovered,
-    Step.duration_ms,
-    Step.started_at,
-    Step.completed_at,
-    Step.preview,
-    Step.output_bytes,
-    Step.output_lines,
-)
 # The word for those that the source's database lacks, wherever they were found.
 RECOVERED = "recovered"
 UNFINISHED = (StepStatus.RUNNING, StepStatus.PENDING)
@@ -55,7 +39,25 @@ TELLING_STATUSES = (
 )
 _PLACES_FOUND = (Recovered.EXECUTION_LOG, Recovered.CONSOLE_LOG)
 
-RunStep = Row[Any]
+class RunStep(NamedTuple):
+    """A step as its run's page shows it: these columns, which are read by name ten times each."""
+
+    id: int
+    position: int
+    step_name: str
+    step_type: str
+    status: str
+    module_name: str
+    recovered: str
+    duration_ms: int
+    started_at: datetime | None
+    completed_at: datetime | None
+    preview: str
+    output_bytes: int
+    output_lines: int
+
+
+ROW_COLUMNS: tuple[Column, ...] = tuple(getattr(Step, name) for name in RunStep._fields)
 
 
 class StepGroup(NamedTuple):
@@ -85,7 +87,7 @@ class StepGroups(NamedTuple):
 def find_run_steps(run_id: int, shown: str, limit: int, offset: int = 0) -> Sequence[RunStep]:
     """Return the rows of a run's steps that have a status or are recovered; "" means all."""
     values = {"run_id": run_id, "limit": limit, "offset": offset}
-    return fetch(_page(shown), values).all()
+    return [RunStep._make(row) for row in fetch(_page(shown), values)]
 
 
 def find_run_steps_after(run_id: int, position: int, shown: str, limit: int) -> Sequence[RunStep]:
@@ -102,7 +104,7 @@ def find_run_steps_by_ids(run_id: int, ids: Sequence[int]) -> Sequence[RunStep]:
         .where(any_of(Step.id, ids), unindexed(Step.run_id) == run_id)
         .order_by(Step.position, Step.id)
     )
-    return fetch(statement).all()
+    return [RunStep._make(row) for row in fetch(statement)]
 
 
 def find_failed_step_at(run_id: int, position: int) -> RunStep | None:
@@ -187,7 +189,7 @@ def _conditions(shown: str) -> Iterable[ColumnElement[bool]]:
 
 
 def _find_rows(ids: Select[tuple[int]]) -> Sequence[RunStep]:
-    return fetch(_rows(ids)).all()
+    return [RunStep._make(row) for row in fetch(_rows(ids))]
 
 
 def _rows(ids: Select[tuple[int]]) -> Select[Any]:
