@@ -51,6 +51,10 @@ class Server(NamedTuple):
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
         return [int(pid) for pid in children if "resource_tracker" not in _command_of(pid)]
 
+    def serving_pids(self) -> list[int]:
+        """Return the workers that have begun to serve, which takes threads."""
+        return [pid for pid in self.worker_pids() if len(os.listdir(f"/proc/{pid}/task")) > 1]
+
     def expected(self) -> dict[str, bytes]:
         """Return right answers, by path."""
         return {path: fetch(self.url, path, self.headers) for path in PATHS}

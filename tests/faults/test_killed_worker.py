@@ -35,7 +35,7 @@ def wait_for_workers(server: Server, n: int, without: int) -> None:
     """Return once so many workers serve again, the killed one not among them."""
     end = time.monotonic() + 60
     while True:
-        pids = server.worker_pids()
+        pids = server.serving_pids()
         if len(pids) == n and without not in pids:
             return
         assert time.monotonic() < end, pids
