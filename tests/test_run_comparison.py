@@ -125,7 +125,7 @@ def test_a_run_is_compared_with_the_completed_one_before_it(signed_in: FlaskClie
     page = signed_in.get("/runs/4/compare").text
     said = text_of(page)
     assert "#4 compared with #2" in said
-    assert "#4 took 10.0 s longer than #2, 1.5 times as long" in said
+    assert "#4 was 10.0 s longer than #2, 1.5 times as long" in said
     assert "Most of it: step-2 7.5 s longer, 16 times as long" in said
     assert "much slower: 7.5 s longer" in said
     assert "ok there, failed here" in said
@@ -165,7 +165,7 @@ def test_a_run_that_goes_on_is_not_said_to_be_shorter(
 @pytest.mark.usefixtures("rows")
 def test_another_run_and_order_may_be_chosen(signed_in: FlaskClient) -> None:
     page = signed_in.get("/runs/2/compare?with=4&sort=difference").text
-    assert "#2 took 10.0 s shorter than #4" in text_of(page)
+    assert "#2 was 10.0 s shorter than #4" in text_of(page)
     names = re.findall(r'<td class="c-name name" title="([^"]*)"', page)
     assert names[0] == "step-2"
     other = text_of(signed_in.get("/runs/4/compare?with=6").text)

@@ -121,7 +121,7 @@ def test_why_a_run_is_slower_takes_one_click_from_it(page: Page, server: str) ->
     page.get_by_role("link", name="Compare", exact=True).click()
     expect(page).to_have_url(f"{server}/runs/2/compare")
     expect(page.get_by_role("heading", level=2).first).to_have_text(
-        "#2 took 30.0 s longer than #1, 1.5 times as long"
+        "#2 was 30.0 s longer than #1, 1.5 times as long"
     )
     expect(page.locator(".causes")).to_contain_text("step-2 29.5 s longer")
     expect(page.locator("tr.slow")).to_contain_text("much slower: 29.5 s longer")

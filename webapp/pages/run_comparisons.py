@@ -133,8 +133,9 @@ def _headline(run: Run, other: Run) -> str:
     words = tell_difference(here, there, than=f" than #{other.id}")
     if run.completed_at is None:
         return f"{_tell_time(run, here)}, {words}"
-    same = f"about the same time as #{other.id}"
-    return f"#{run.id} took {same if words == SAME else words}"
+    if words == SAME:
+        return f"#{run.id} took about the same time as #{other.id}"
+    return f"#{run.id} was {words}"
 
 
 def _has_verdict(run: Run, other: Run) -> bool:
