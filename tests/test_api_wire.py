@@ -122,6 +122,36 @@ def test_bad_fields_are_refused(app: Flask, api: FlaskClient) -> None:
 # Pages by pieces
 
 
+# What JSON escapes, what it might, what ends as a time does, and characters of all widths.
+ODD_TEXTS = (
+    "".join(map(chr, range(1, 0x80))),
+    '"\\"\\\\/\\u0041\x1b[31mred\x1b[0m\r\n\t',
+    '","started_at":"2026-11-20T10:00:00.000000',
+    "2026-11-20T10:00:00.000000Z",
+    "é€😀\u2028\u2029\ufeff\x7f\x85",
+    "",
+)
+
+
+def test_a_large_page_says_odd_texts_as_a_small_one_does(app: Flask, api: FlaskClient) -> None:
+    source_id = make_source(app)
+    run_id = write(app, [make_run()], source_id=source_id)["run-1"]
+    odd = [
+        make_step(run_id, n, output=text, error=text, command=text, step_name=text)
+        for n, text in enumerate(ODD_TEXTS, start=1)
+    ]
+    last = len(odd) + SLICE_ROWS
+    rest = [make_step(run_id, n, started_at=None) for n in range(len(odd) + 1, last + 1)]
+    write(app, [], [*odd, *rest], source_id=source_id)
+    for order in ("id", "-id", "-duration_ms"):
+        large = get(api, f"{STEPS}?sort={order}&limit=10000")["data"]
+        small = [get(api, f"{STEPS}/{row['id']}") for row in large if row["id"] <= len(odd) + 1]
+        assert len(large) == last
+        assert [row for row in large if row["id"] <= len(odd) + 1] == [
+            {key: row[key] for key in STEP_KEYS} for row in small
+        ]
+
+
 def test_a_large_page_is_the_same_by_pieces(app: Flask, api: FlaskClient) -> None:
     """Byte for byte what small pages say, in each order, also of a run, also compressed."""
     run_id = write_many(app)

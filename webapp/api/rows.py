@@ -7,9 +7,14 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from ..queries.conditions import Selected
+from ..queries.sqlite_json import MOST_ROWS, JsonRows, can_write, write_rows
 from ..queries.wire import (
     FEW_ROWS,
+    LONG_BYTES,
+    SLICE_ROWS,
     Model,
+    has_long_output,
+    held_size,
     read_output,
     read_parts,
     read_slice,
@@ -77,14 +82,29 @@ class RowWriter:
         """Return the whole answer piece by piece, few rows at a time."""
         before = b'{"data":['
         start, n = 0, FEW_ROWS
+        can_copy = not self.constants and can_write(connection, self.model, self.keys)
+        # Where there was a long output, there may be another.
+        copies = can_copy
         while some := ids[start : start + n]:
-            rows = read_slice(connection, self.model, self.keys, some)
-            start, n = start + n, slice_rows(rows)
-            for pieces in self._write_rows(connection, rows):
+            written = self._copy(connection, some) if copies else None
+            if written:
+                parts, size = iter([cut(written.text)]), written.size
+            else:
+                rows = read_slice(connection, self.model, self.keys, some)
+                parts, size = self._write_rows(connection, rows), held_size(rows)
+                copies = can_copy and not has_long_output(rows)
+            start += n
+            n = slice_rows(len(some), size, MOST_ROWS if copies else SLICE_ROWS)
+            for pieces in parts:
                 yield before
                 yield from pieces
                 before = b","
         yield b'],"pagination":' + dumps(paging.to_dict()) + b"}\n"
+
+    def _copy(self, connection: Connection, ids: list[int]) -> JsonRows | None:
+        """Return rows as the database writes them; None where an output is too long for that."""
+        written = write_rows(connection, self.model, self.keys, ids, LONG_BYTES)
+        return written if written.text and written.longest <= LONG_BYTES else None
 
     def _write_rows(
         self, connection: Connection, rows: Sequence[Row[Any]]

@@ -39,6 +39,7 @@ TELLING_STATUSES = (
 )
 _PLACES_FOUND = (Recovered.EXECUTION_LOG, Recovered.CONSOLE_LOG)
 
+
 class RunStep(NamedTuple):
     """A step as its run's page shows it: these columns, which are read by name ten times each."""
 
