@@ -92,6 +92,12 @@ class ListFilters:
         """Return the moment that, with the values, tells what is found; None where these do."""
         return None
 
+    def has_only(self, *names: str) -> bool:
+        """Tell whether no other filter than these is in use."""
+        defaults = _defaults(type(self))  # type: ignore[arg-type]
+        others = defaults.keys() - {*names, *PAGING}
+        return all(getattr(self, name) == defaults[name] for name in others)
+
     def of_any_page(self) -> Self:
         """Return the filters without the page and without what was refused."""
         return replace(self, offset=0, limit=DEFAULT_LIMIT, errors=())

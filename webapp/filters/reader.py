@@ -179,6 +179,8 @@ class ArgsReader:
         return min(limit, MAX_LIMIT)
 
     def _values(self, name: str) -> list[str]:
+        if name not in self._args:
+            return []
         values = self._args.getlist(name)
         values = [value for value in values if value] if self._blank_is_absent else values
         return values[:MAX_VALUES]

@@ -6,7 +6,7 @@ from typing import Any, Self
 from werkzeug.datastructures import MultiDict
 
 from ..models import StepStatus, StepType
-from .lists import ENDED, PAGING, STARTED, TimedFilters
+from .lists import ENDED, STARTED, TimedFilters
 from .reader import ArgsReader
 
 # Osmedeus's own word for a step that ended well.
@@ -70,14 +70,10 @@ class StepFilters(TimedFilters):
     @property
     def is_documented(self) -> bool:
         """Tell whether only workspace, status and type filter, of which counts are kept."""
-        return self._has_only("workspace", "status", "step_type")
+        return self.has_only("workspace", "status", "step_type")
 
     @property
     def only_times(self) -> bool:
         """Tell whether only the status and a range of starts, or one of ends, filter."""
         names = STARTED if self.has_starts else ENDED
-        return (self.has_starts or self.has_ends) and self._has_only("status", *names)
-
-    def _has_only(self, *names: str) -> bool:
-        kept = {name: getattr(self, name) for name in (*names, *PAGING)}
-        return self == type(self)(**kept)
+        return (self.has_starts or self.has_ends) and self.has_only("status", *names)

@@ -5,7 +5,7 @@ from flask import Blueprint
 from ..queries.state import keep_state
 
 bp = Blueprint("pages", __name__)
-# A session lasts for one page.
+# A session lasts for one answer.
 bp.before_request(keep_state)
 
 from . import (  # noqa: E402

@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, func, selec
 from ..filters import RunFilters, StepFilters
 from ..models import TOTAL_BLOCK, BlockCount, Run, StepCount, blocks_of, ids_of, table_of
 from .conditions import Column, any_of, chosen
+from .kept import kept
 from .plain import fetch
 
 # Where an exact total is dear, a page counts this far and then says "10,000+".
@@ -52,8 +53,12 @@ class _Holder(NamedTuple):
 
 def count_by_kept_counts(filters: StepFilters) -> int:
     """Count the steps that workspace, status and type let through, from the kept counts."""
-    statement = _sum_of(filters.workspace, filters.status, filters.step_type)
-    return int(fetch(statement).scalar_one())
+    return _count(filters.workspace, filters.status, filters.step_type)
+
+
+@kept
+def _count(*values: tuple[str, ...]) -> int:
+    return int(fetch(_sum_of(*values)).scalar_one())
 
 
 # To build such a statement takes longer than to run it; what is asked once is asked again.
@@ -120,6 +125,7 @@ def count_by_status_and_type(filters: StepFilters) -> dict[tuple[str, str], int]
     return {(status, kind): int(n) for status, kind, n in fetch(statement).all()}
 
 
+@kept
 def find_span(filters: StepFilters, after_id: int | None = None) -> Span | None:
     """Find the blocks of ids that hold the page of the filters; None when there is no such row.
 

@@ -29,7 +29,7 @@ class State(NamedTuple):
 def keep_state() -> None:
     """Let the session at hand keep the state that it sees first, and what is found by it.
 
-    Only where a session lasts for one page: later it would tell of what was.
+    Only where a session lasts for one answer: later it would tell of what was.
     """
     db.session.info[_KEY] = None
 
