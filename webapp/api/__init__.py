@@ -2,11 +2,11 @@
 
 from flask import Blueprint
 
-from ..queries.state import keep_state
+from ..queries.state import keep_version
 
 bp = Blueprint("api", __name__, url_prefix="/osm/api")
 # A session lasts for one answer.
-bp.before_request(keep_state)
+bp.before_request(keep_version)
 
 from . import (  # noqa: E402
     audit_events,  # noqa: F401

@@ -9,12 +9,12 @@ from hashlib import blake2b
 from flask import Response, current_app, request
 
 from ..config import VERSION
-from ..queries.state import find_state
+from ..queries.state import find_version
 
 
 def find_etag() -> str | None:
     """Return the ETag of the answer to the request at hand; None while there is no version."""
-    version = find_state().version
+    version = find_version()
     if version is None:
         return None
     asked = f"{VERSION} {version} {request.script_root}{request.path}?"

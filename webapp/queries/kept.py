@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import lru_cache, wraps
 from typing import ParamSpec, TypeVar
 
-from .state import find_state, is_state_kept
+from .state import kept_version
 
 # So many answers of each question.
 MOST = 128
@@ -21,7 +21,7 @@ def kept(find: Callable[P, T]) -> Callable[P, T]:
     """Keep what `find` returns for its arguments, which must be hashable.
 
     It must depend on these and on the history alone, not on the clock, and nobody may change it.
-    In a session that does not keep its state, and while there is no version, all is found anew.
+    In a session that keeps no version, and while there is no version, all is found anew.
     """
 
     @lru_cache(MOST)
@@ -30,7 +30,7 @@ def kept(find: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(find)
     def find_or_keep(*args: P.args, **kwargs: P.kwargs) -> T:
-        version = find_state().version if is_state_kept() else None
+        version = kept_version()
         if version is None:
             return find(*args, **kwargs)
         return find_at(version, *args, **kwargs)  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ from ..models import VERSION_COUNTER, Counter, Run, RunStatus
 from ..periods import DAY
 from .plain import fetch
 
-_KEY = "history state"
+_STATE, _VERSION = "state of the history", "version of the history"
 
 
 class State(NamedTuple):
@@ -31,27 +31,39 @@ def keep_state() -> None:
 
     Only where a session lasts for one answer: later it would tell of what was.
     """
-    db.session.info[_KEY] = None
+    db.session.info[_STATE] = None
 
 
-def is_state_kept() -> bool:
-    """Tell whether the session at hand keeps the state."""
-    return _KEY in db.session.info
+def keep_version() -> None:
+    """Let the session at hand keep the version alone, which costs no look at the runs."""
+    db.session.info[_VERSION] = None
 
 
 def find_state() -> State:
     """Return the state of the history, in one statement."""
-    state: State | None = db.session.info.get(_KEY)
+    state: State | None = db.session.info.get(_STATE)
     if state is None:
         state = State(*fetch(_state(), {"silent_since": utc_now() - DAY}).one())
-        if is_state_kept():
-            db.session.info[_KEY] = state
+        if _STATE in db.session.info:
+            db.session.info[_STATE] = state
     return state
 
 
 def find_version() -> int | None:
     """Return the version, another one after each change; None while nothing was written by it."""
-    return fetch(_version()).scalar_one_or_none()
+    version: int | None = db.session.info.get(_VERSION)
+    if version is None:
+        version = fetch(_version()).scalar_one_or_none()
+        if _VERSION in db.session.info:
+            db.session.info[_VERSION] = version
+    return version
+
+
+def kept_version() -> int | None:
+    """Return the version under which the session may keep what it finds; None: it may not."""
+    if _STATE in db.session.info:
+        return find_state().version
+    return find_version() if _VERSION in db.session.info else None
 
 
 # To build such a statement takes longer than to run it.
