@@ -10,7 +10,6 @@ import pytest
 from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
-from jinja2.bccache import Bucket, BytecodeCache
 from sqlalchemy import create_engine, text
 
 from webapp import create_app
@@ -20,6 +19,7 @@ from webapp.database import upgrade_database
 from webapp.extensions import db
 from webapp.models import Role, Scope, User
 
+from .compiled import COMPILED
 from .fresh import TEMPLATE, make_fresh
 from .postgres import throwaway_cluster
 
@@ -27,25 +27,6 @@ SECRET_KEY = "only-for-tests-" + "x" * 32
 PASSWORD = "correct horse battery"
 # Made cheaply, as hundreds of tests log in; `test_passwords` holds what the product takes.
 PASSWORD_HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
-
-
-class CompiledTemplates(BytecodeCache):
-    """The templates as one application compiled them, for all that come after it."""
-
-    def __init__(self) -> None:
-        """Begin with none."""
-        self._codes: dict[tuple[str, str], Any] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        """Take what was compiled from the same text."""
-        bucket.code = self._codes.get((bucket.key, bucket.checksum))
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        """Keep what was compiled."""
-        self._codes[bucket.key, bucket.checksum] = bucket.code
-
-
-COMPILED = CompiledTemplates()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -29,6 +29,11 @@ def collected_statements(app: Flask) -> Iterator[list[str]]:
         event.remove(engine, "before_cursor_execute", note)
 
 
+def without_versions(statements: list[str]) -> list[str]:
+    """Return the statements but those that only PostgreSQL needs, before an answer is kept."""
+    return [one for one in statements if not one.startswith("SELECT counters.value")]
+
+
 def explain_statements(app: Flask, act: Callable[[], object]) -> list[str]:
     """Return the engine's plan of each SELECT that an act sends, line by line."""
     seen = []

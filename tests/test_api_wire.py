@@ -122,6 +122,32 @@ def test_bad_fields_are_refused(app: Flask, api: FlaskClient) -> None:
 # Pages by pieces
 
 
+def test_a_large_page_in_another_order_than_that_of_ids(app: Flask, api: FlaskClient) -> None:
+    """Ids that begin and end like a whole range, in another order or with one from outside."""
+    source_id = make_source(app)
+    run_id = write(app, [make_run()], source_id=source_id)["run-1"]
+    n = SLICE_ROWS + 50
+    steps = [
+        make_step(run_id, k, status=StepStatus.FAILED, duration_ms=k if k <= n else 40)
+        for k in range(1, n + 31)
+    ]
+    # Two change places; one that did not fail stands where one from far away would.
+    steps[6], steps[7] = (
+        make_step(run_id, 7, status=StepStatus.FAILED, duration_ms=8),
+        make_step(run_id, 8, status=StepStatus.FAILED, duration_ms=7),
+    )
+    steps[39] = make_step(run_id, 40, duration_ms=40)
+    write(app, [], steps, source_id=source_id)
+    for query in ("sort=duration_ms", "sort=-duration_ms", "status=failed&sort=duration_ms"):
+        large = [row["id"] for row in get(api, f"{STEPS}?{query}&limit=10000")["data"]]
+        small = [
+            row["id"]
+            for offset in range(0, len(large), 100)
+            for row in get(api, f"{STEPS}?{query}&limit=100&offset={offset}")["data"]
+        ]
+        assert large == small and len(large) > SLICE_ROWS, query
+
+
 # What JSON escapes, what it might, what ends as a time does, and characters of all widths.
 ODD_TEXTS = (
     "".join(map(chr, range(1, 0x80))),
@@ -145,6 +171,7 @@ def test_a_large_page_says_odd_texts_as_a_small_one_does(app: Flask, api: FlaskC
     write(app, [], [*odd, *rest], source_id=source_id)
     for order in ("id", "-id", "-duration_ms"):
         large = get(api, f"{STEPS}?sort={order}&limit=10000")["data"]
+        assert {row["id"] for row in large} == set(range(1, last + 1))
         small = [get(api, f"{STEPS}/{row['id']}") for row in large if row["id"] <= len(odd) + 1]
         assert len(large) == last
         assert [row for row in large if row["id"] <= len(odd) + 1] == [

@@ -9,8 +9,9 @@ from werkzeug.routing import Rule
 
 from webapp.accounts import add_account, make_token
 from webapp.auth import ADMIN_ENDPOINTS, PUBLIC_ENDPOINTS, SAFE_METHODS
+from webapp.extensions import db
 from webapp.ingest.demo import import_demo
-from webapp.models import Role
+from webapp.models import Role, Scope, User
 from webapp.queries.users import find_tokens, find_user_named
 
 from .conftest import PASSWORD, make_app
@@ -193,3 +194,17 @@ def test_viewers_see_sources_but_no_button(app: Flask, viewer: FlaskClient) -> N
         import_demo(lambda *_: None)
     assert "Import again" not in viewer.get("/sources").text
     assert "Import again" in log_in(app, "admin").get("/sources").text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("POST", "/osm/api/nowhere", 404), ("DELETE", "/osm/api/step-results", 405)],
+)
+def test_what_is_not_there_is_said_to_tokens_of_any_scope(
+    app: Flask, client: FlaskClient, method: str, path: str, status: int
+) -> None:
+    with app.app_context():
+        user = db.session.execute(db.select(User)).scalar_one()
+        token = make_token(user, "reads", expires_at=None, scope=Scope.READ)
+    headers = {"Authorization": f"Bearer {token}"}
+    assert client.open(path, method=method, headers=headers).status_code == status

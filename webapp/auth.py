@@ -144,7 +144,7 @@ def _require_user() -> ResponseReturnValue | None:
     if request.method not in SAFE_METHODS:
         _refuse_wrong_means()
     if request.endpoint is None:
-        # Nothing is there: 404 or 405, whatever the token is good for.
+        # Nothing is there: 404 or 405, whatever the scope of the token.
         return None
     if "token" in g:
         _refuse_narrow_token(g.token)

@@ -14,8 +14,8 @@ from sqlalchemy.exc import ArgumentError
 PROJECT = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
 SECRET_KEY_MIN_LENGTH = 32
-# Of so many random letters fewer than these are never different ones.
-SECRET_KEY_MIN_LETTERS = 8
+# Fewer different characters were made up by a person, as in "changeme" over and over.
+SECRET_KEY_MIN_VARIED = 8
 PREFIX = "STEPBOARD_"
 # A path prefix: parts of plain letters, so that it is the same in an address and out of it.
 URL_PREFIX = r"(/[A-Za-z0-9._~-]+)+"
@@ -226,10 +226,11 @@ def _is_database_url(url: str) -> bool:
 
 def _secret_key(environ: Mapping[str, str]) -> str:
     secret_key = environ.get("SECRET_KEY", "")
-    is_varied = len(set(secret_key)) >= SECRET_KEY_MIN_LETTERS
+    is_varied = len(set(secret_key)) >= SECRET_KEY_MIN_VARIED
     if len(secret_key) < SECRET_KEY_MIN_LENGTH or not is_varied:
         raise ConfigError(
-            f"SECRET_KEY must be set, to at least {SECRET_KEY_MIN_LENGTH} random characters "
+            f"SECRET_KEY must be set, to at least {SECRET_KEY_MIN_LENGTH} random characters, "
+            f"{SECRET_KEY_MIN_VARIED} of them different "
             '(python -c "import secrets; print(secrets.token_hex(32))" prints a good one).'
         )
     return secret_key

@@ -18,6 +18,7 @@ from .config import Settings
 from .database import USUAL_CACHE, first_line_of
 from .extensions import db
 from .models import Step, table_of
+from .queries.state import forget_state
 
 BUSY = "The database is busy: an import is writing. Try again."
 GONE = "The database cannot be reached. Try again."
@@ -63,6 +64,7 @@ def begin_snapshot() -> None:
     """
     if db.engine.dialect.name == "postgresql":
         db.session.rollback()
+        forget_state()
         history_connection(execution_options={"isolation_level": "REPEATABLE READ"})
 
 

@@ -7,14 +7,10 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from ..queries.conditions import Selected
-from ..queries.sqlite_json import MOST_ROWS, JsonRows, can_write, write_rows
+from ..queries.sqlite_json import can_write, slices, write_steps
 from ..queries.wire import (
     FEW_ROWS,
-    LONG_BYTES,
-    SLICE_ROWS,
     Model,
-    has_long_output,
-    held_size,
     read_output,
     read_parts,
     read_slice,
@@ -81,30 +77,29 @@ class RowWriter:
     ) -> Iterator[bytes]:
         """Return the whole answer piece by piece, few rows at a time."""
         before = b'{"data":['
-        start, n = 0, FEW_ROWS
         can_copy = not self.constants and can_write(connection, self.model, self.keys)
-        # Where there was a long output, there may be another.
-        copies = can_copy
-        while some := ids[start : start + n]:
-            written = self._copy(connection, some) if copies else None
-            if written:
-                parts, size = iter([cut(written.text)]), written.size
-            else:
-                rows = read_slice(connection, self.model, self.keys, some)
-                parts, size = self._write_rows(connection, rows), held_size(rows)
-                copies = can_copy and not has_long_output(rows)
-            start += n
-            n = slice_rows(len(some), size, MOST_ROWS if copies else SLICE_ROWS)
-            for pieces in parts:
-                yield before
-                yield from pieces
-                before = b","
+        parts = self._copy(connection, ids) if can_copy else self._write(connection, ids)
+        for pieces in parts:
+            yield before
+            yield from pieces
+            before = b","
         yield b'],"pagination":' + dumps(paging.to_dict()) + b"}\n"
 
-    def _copy(self, connection: Connection, ids: list[int]) -> JsonRows | None:
-        """Return rows as the database writes them; None where an output is too long for that."""
-        written = write_rows(connection, self.model, self.keys, ids, LONG_BYTES)
-        return written if written.text and written.longest <= LONG_BYTES else None
+    def _copy(self, connection: Connection, ids: list[int]) -> Iterator[Iterator[bytes]]:
+        """Return the JSON of rows as the database writes it, but of those with a long output."""
+        for some in slices(connection, self.keys, ids):
+            if some.is_long:
+                yield from self._write(connection, some.ids)
+            else:
+                yield cut(write_steps(connection, self.keys, some.ids))
+
+    def _write(self, connection: Connection, ids: list[int]) -> Iterator[Iterator[bytes]]:
+        """Return the JSON of rows that are read by slices."""
+        start, n = 0, FEW_ROWS
+        while some := ids[start : start + n]:
+            rows = read_slice(connection, self.model, self.keys, some)
+            start, n = start + n, slice_rows(rows)
+            yield from self._write_rows(connection, rows)
 
     def _write_rows(
         self, connection: Connection, rows: Sequence[Row[Any]]

@@ -10,15 +10,19 @@ from pathlib import Path
 from flask import current_app
 from sqlalchemy import make_url
 
-from ..config import PROJECT, SECRET_KEY_MIN_LENGTH, ConfigError, Settings
+from ..config import (
+    PROJECT,
+    SECRET_KEY_MIN_LENGTH,
+    SECRET_KEY_MIN_VARIED,
+    ConfigError,
+    Settings,
+)
 from ..formats import size
 from ..metrics import FOLDER_NAME, check_folder
 from ..static_files import find_file
 from .findings import Problem, Skipped
 
 GB = 1000**3
-# A key of fewer different characters was made up by a person, or is an example.
-LEAST_VARIED_KEY = 10
 # SQLite empties its log at 32 MB, unless somebody reads for very long.
 MOST_WAL_BYTES = GB // 2
 VENDOR_FILES = ("vendor/htmx.min.js", "vendor/tabler.min.css")
@@ -36,7 +40,7 @@ def check_settings() -> str:
 def check_secret_key() -> str:
     """Say whether the key that signs sessions is long, random and secret."""
     key, file = _settings().secret_key, _settings().instance / "secret_key"
-    if len(key) < SECRET_KEY_MIN_LENGTH or len(set(key)) < LEAST_VARIED_KEY:
+    if len(key) < SECRET_KEY_MIN_LENGTH or len(set(key)) < SECRET_KEY_MIN_VARIED:
         raise Problem(
             f"SECRET_KEY is no random text of at least {SECRET_KEY_MIN_LENGTH} characters; set "
             'what python -c "import secrets; print(secrets.token_hex(32))" prints.'

@@ -98,6 +98,10 @@ class ListFilters:
         others = defaults.keys() - {*names, *PAGING}
         return all(getattr(self, name) == defaults[name] for name in others)
 
+    def of_any_order(self) -> Self:
+        """Return the filters alone: what they find, in whatever order."""
+        return replace(self.of_any_page(), sort="id", default_sort="id")
+
     def of_any_page(self) -> Self:
         """Return the filters without the page and without what was refused."""
         return replace(self, offset=0, limit=DEFAULT_LIMIT, errors=())

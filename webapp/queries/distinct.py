@@ -43,10 +43,10 @@ def find_workspace_names() -> list[str]:
     return sorted(name for name in find_distinct(Run.workspace) if name)
 
 
-def find_step_names(contains: str) -> list[str]:
-    """Return the step names that contain a text; case is ignored."""
+def find_step_names(contains: str, most: int) -> list[str]:
+    """Return up to so many of the step names that contain a text; case is ignored."""
     statement = select(StepName.name).where(StepName.name.icontains(contains, autoescape=True))
-    return list(fetch(statement).scalars())
+    return list(fetch(statement.limit(most)).scalars())
 
 
 @kept

@@ -69,7 +69,7 @@ class StepFacets:
 
 def find_step_facets(filters: StepFilters) -> StepFacets:
     """Count for these filters, once until the history changes."""
-    return _find_step_facets(filters.of_any_page(), filters.moment)
+    return _find_step_facets(filters.of_any_order(), filters.moment)
 
 
 @kept
@@ -102,7 +102,7 @@ class RunFacets:
 
 def find_run_facets(filters: RunFilters) -> RunFacets:
     """Count for these filters, once until the history changes."""
-    return _find_run_facets(filters.of_any_page(), filters.moment)
+    return _find_run_facets(filters.of_any_order(), filters.moment)
 
 
 @kept

@@ -1,7 +1,7 @@
-"""Let SQLite write the JSON of many rows: at half the price of rows that Python writes."""
+"""Let SQLite write the JSON of many steps: at half the price of rows that Python writes."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -15,7 +15,6 @@ from sqlalchemy import (
     String,
     Text,
     bindparam,
-    case,
     func,
     literal_column,
     select,
@@ -23,11 +22,11 @@ from sqlalchemy import (
 )
 
 from ..columns import UtcDateTime
-from ..models import Run, Step
+from ..models import Step
 from .counts import KEPT_STATEMENTS
+from .wire import LONG_BYTES, SLICE_BYTES, Model
 
-Model = type[Step] | type[Run]
-# So many rows are written at once, where their outputs are small.
+# So many rows are written at once, where their texts are small.
 MOST_ROWS = 1_000
 # Columns of these kinds are in JSON what they are in the database.
 PLAIN = (String, Text, Integer, BigInteger)
@@ -35,37 +34,47 @@ PLAIN = (String, Text, Integer, BigInteger)
 _WHOLE_TIME = re.compile(rb'(_at":"[0-9T:-]{19})\.000000Z')
 
 
-class JsonRows(NamedTuple):
-    """The JSON of rows, without the brackets of the list, and how large their outputs are.
+class Slice(NamedTuple):
+    """Steps that can be written at once; or one alone, with an output too long for that."""
 
-    `size` is the sum of those that are not too long to be written, `longest` the longest of all.
-    """
-
-    text: bytes
-    size: int
-    longest: int
+    ids: list[int]
+    is_long: bool
 
 
 def can_write(connection: Connection, model: Model, keys: Sequence[str]) -> bool:
     """Tell whether this writes such rows: on SQLite, of columns that need no more than a copy."""
-    return connection.dialect.name == "sqlite" and all(_is_plain(model, key) for key in keys)
+    is_plain = (isinstance(_kind(key), (*PLAIN, UtcDateTime)) for key in keys)
+    return model is Step and connection.dialect.name == "sqlite" and all(is_plain)
 
 
-def write_rows(
-    connection: Connection, model: Model, keys: Sequence[str], ids: list[int], most: int
-) -> JsonRows:
-    """Write the rows of these ids, in their order; an output of more than `most` bytes is null."""
-    first, last = ids[0], ids[-1]
-    is_whole = abs(last - first) + 1 == len(ids)
-    statement = _statement(model, tuple(keys), is_whole, last < first)
-    values: dict[str, Any] = {"most": most}
-    if is_whole:
-        # Ids come in order or not at all, so these are all between.
-        values |= {"first": min(first, last), "last": max(first, last)}
-    else:
-        values["ids"] = orjson.dumps(ids).decode()
-    text, size, longest = connection.execute(statement, values).one()
-    return JsonRows(_cut_times((text or "").encode()), size or 0, longest or 0)
+def slices(connection: Connection, keys: Sequence[str], ids: list[int]) -> Iterator[Slice]:
+    """Part the ids, in their order, so that no slice holds much more than SLICE_BYTES of text."""
+    for start in range(0, len(ids), MOST_ROWS):
+        some = ids[start : start + MOST_ROWS]
+        statement, values = _of_ids(_sizes, tuple(keys), some)
+        # As two texts: a thousand rows would take longer than all else here.
+        texts = connection.execute(statement, values).one()
+        sizes = zip(*(map(int, text.split(",")) for text in texts), strict=True)
+        held: list[int] = []
+        n_held = 0
+        for step_id, (output, others) in zip(some, sizes, strict=True):
+            if held and (output > LONG_BYTES or n_held + output + others > SLICE_BYTES):
+                yield Slice(held, False)
+                held, n_held = [], 0
+            if output > LONG_BYTES:
+                yield Slice([step_id], True)
+            else:
+                held.append(step_id)
+                n_held += output + others
+        if held:
+            yield Slice(held, False)
+
+
+def write_steps(connection: Connection, keys: Sequence[str], ids: list[int]) -> bytes:
+    """Write the steps of these ids, in their order, without the brackets of the list."""
+    statement, values = _of_ids(_json, tuple(keys), ids)
+    text = connection.execute(statement, values).scalar_one() or ""
+    return _cut_times(text.encode())
 
 
 def _cut_times(text: bytes) -> bytes:
@@ -76,45 +85,54 @@ def _cut_times(text: bytes) -> bytes:
     return _WHOLE_TIME.sub(rb"\1Z", text) if b".000000Z" in text else text
 
 
-def _is_plain(model: Model, key: str) -> bool:
-    kind = getattr(getattr(model, key, None), "type", None)
-    return isinstance(kind, (*PLAIN, UtcDateTime))
+def _of_ids(build: Any, keys: tuple[str, ...], ids: list[int]) -> tuple[Select[Any], Any]:
+    """Return a statement of these steps, in their order, and its values."""
+    first, last = ids[0], ids[-1]
+    step = -1 if last < first else 1
+    if ids == list(range(first, last + step, step)):
+        values = {"first": min(first, last), "last": max(first, last)}
+        return build(keys, step), values
+    return build(keys, 0), {"ids": orjson.dumps(ids).decode()}
 
 
 # Bounded: whoever asks may ask for each choice of fields once.
 @lru_cache(KEPT_STATEMENTS)
-def _statement(
-    model: Model, keys: tuple[str, ...], is_whole: bool, is_descending: bool
-) -> Select[tuple[str, int, int]]:
-    most = bindparam("most", type_=Integer)
-    has_output = "output" in keys
-    columns = [_shown(model, key, most).label(key) for key in keys]
-    size = Step.output_bytes.label("size_of_output") if has_output else literal_column("0")
-    rows = select(*columns, size.label("size_of_output"))
-    if is_whole:
-        first, last = (bindparam(name, type_=BigInteger) for name in ("first", "last"))
-        rows = rows.where(model.id.between(first, last))
-        # Upwards it goes anyway; said, the rows would be copied first.
-        rows = rows.order_by(model.id.desc()) if is_descending else rows
-    else:
-        asked = func.json_each(bindparam("ids", type_=Text)).table_valued("key", "value")
-        rows = rows.join_from(asked, model, model.id == asked.c.value).order_by(asked.c.key)
+def _sizes(keys: tuple[str, ...], step: int) -> Select[tuple[str, str]]:
+    """Select the bytes of each output, and the length of each row's other texts."""
+    texts = [func.length(getattr(Step, key)) for key in ("command", "error") if key in keys]
+    output = Step.output_bytes if "output" in keys else literal_column("0")
+    others = sum(texts, start=literal_column("0", Integer))
+    rows = _rows([output.label("output"), others.label("others")], step).subquery()
+    return select(func.group_concat(rows.c.output), func.group_concat(rows.c.others))
+
+
+@lru_cache(KEPT_STATEMENTS)
+def _json(keys: tuple[str, ...], step: int) -> Select[tuple[str]]:
     # They are put together in their order.
-    of_rows = rows.subquery()
-    pairs = [part for key in keys for part in (literal_column(f"'{key}'"), of_rows.c[key])]
-    n = of_rows.c.size_of_output
-    return select(
-        func.group_concat(func.json_object(*pairs)),
-        func.sum(case((n <= most, n), else_=0)),
-        func.max(n),
-    )
+    rows = _rows([_shown(key).label(key) for key in keys], step).subquery()
+    pairs = [part for key in keys for part in (literal_column(f"'{key}'"), rows.c[key])]
+    return select(func.group_concat(func.json_object(*pairs)))
 
 
-def _shown(model: Model, key: str, most: Any) -> ColumnElement[Any]:
-    column = getattr(model, key)
-    if column is Step.output:
-        return case((Step.output_bytes <= most, Step.output))
+def _rows(columns: list[Any], step: int) -> Select[Any]:
+    """Select from all ids between two, up or down, or with a step of 0 from those listed."""
+    if not step:
+        asked = func.json_each(bindparam("ids", type_=Text)).table_valued("key", "value")
+        listed = select(*columns).join_from(asked, Step, Step.id == asked.c.value)
+        return listed.order_by(asked.c.key)
+    first, last = (bindparam(name, type_=BigInteger) for name in ("first", "last"))
+    between = select(*columns).where(Step.id.between(first, last))
+    # Upwards it goes anyway; said, the rows would be copied first.
+    return between.order_by(Step.id.desc()) if step < 0 else between
+
+
+def _shown(key: str) -> ColumnElement[Any]:
+    column = getattr(Step, key)
     if isinstance(column.type, UtcDateTime):
         kept = func.replace(type_coerce(column, Text), " ", "T", type_=Text)
         return kept.concat(literal_column("'Z'", Text))
     return type_coerce(column, column.type)
+
+
+def _kind(key: str) -> Any:
+    return getattr(getattr(Step, key, None), "type", None)

@@ -39,6 +39,13 @@ def keep_version() -> None:
     db.session.info[_VERSION] = None
 
 
+def forget_state() -> None:
+    """Have the session at hand read again what it keeps, as it goes on at another moment."""
+    for name in (_STATE, _VERSION):
+        if name in db.session.info:
+            db.session.info[name] = None
+
+
 def find_state() -> State:
     """Return the state of the history, in one statement."""
     state: State | None = db.session.info.get(_STATE)
@@ -64,6 +71,13 @@ def kept_version() -> int | None:
     if _STATE in db.session.info:
         return find_state().version
     return find_version() if _VERSION in db.session.info else None
+
+
+def is_version(version: int) -> bool:
+    """Tell whether the history still has this version; SQLite's session sees one moment anyway."""
+    if db.engine.dialect.name == "sqlite":
+        return True
+    return fetch(_version()).scalar_one_or_none() == version
 
 
 # To build such a statement takes longer than to run it.

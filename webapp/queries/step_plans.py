@@ -67,12 +67,13 @@ class Plan:
 
 def look_up(filters: StepFilters) -> Lookups:
     """Look up what planning needs to know."""
-    return _look_up(filters.of_any_page(), filters.moment)
+    return _look_up(filters.of_any_order(), filters.moment)
 
 
 @kept
 def _look_up(filters: StepFilters, _moment: datetime | None) -> Lookups:
-    names = find_step_names(filters.step_name) if filters.step_name else []
+    # One more tells that there are too many to list.
+    names = find_step_names(filters.step_name, LISTED_NAMES + 1) if filters.step_name else []
     found = Lookups(_find_run_ids(filters), names, {}, filters.status)
     if found.run_ids:
         return found

@@ -130,7 +130,9 @@ class _Page:
         given = frozenset(self.values)
         # What else tells the rows stands in the values.
         bare, moment = self.filters.of_any_page(), self.filters.moment
-        return _build(bare, moment, run_ids, names, key, given, columns)
+        # Lists of names are too long to keep, and hardly the same again.
+        build = _build.__wrapped__ if names else _build
+        return build(bare, moment, run_ids, names, key, given, columns)
 
 
 # To build such a statement takes longer than to run it; what is asked once is asked again.

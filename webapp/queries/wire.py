@@ -87,14 +87,10 @@ def read_slice(
     return [found[one] for one in ids if one in found]
 
 
-def held_size(rows: Sequence[Row[Any]]) -> int:
-    """Return how large the outputs are that came with these rows."""
-    return sum(min(one, LONG_BYTES) for one in _sizes(rows))
-
-
-def slice_rows(n: int, size: int, most: int = SLICE_ROWS) -> int:
-    """Return how many rows to read next, after so many with outputs of this size."""
-    return min(max(SLICE_BYTES * n // (size + 1), FEW_ROWS), most)
+def slice_rows(rows: Sequence[Row[Any]]) -> int:
+    """Return how many rows to read next, after these."""
+    size = sum(min(one, LONG_BYTES) for one in _sizes(rows))
+    return min(max(SLICE_BYTES * len(rows) // (size + 1), FEW_ROWS), SLICE_ROWS)
 
 
 def read_output(connection: Connection, step_id: int) -> str:
