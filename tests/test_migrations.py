@@ -151,7 +151,7 @@ def test_an_upgrade_from_the_first_revision_keeps_and_fills(empty_app: Flask) ->
         assert [row.id for row in found] == [3, 1]
 
 
-EARLIER = ("0001", "0002", "0003", "0004", "0005")
+EARLIER = ("0001", "0002", "0003", "0004", "0005", "0006")
 
 
 def test_the_earlier_revisions_are_these(empty_app: Flask) -> None:

@@ -116,7 +116,7 @@ class Step(Base):
         UniqueConstraint("source_id", "source_key"),
         Index(None, "run_id", "id", "status", "step_type"),
         Index(None, "run_id", "position"),
-        Index(None, "workspace", "id"),
+        Index(None, "workspace", "id", "status", "step_type"),
         Index(None, "status", "id"),
         Index(None, "step_type", "id"),
         Index(None, "step_name", "id", "status", "step_type"),
