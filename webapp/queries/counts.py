@@ -1,10 +1,19 @@
 """Read the kept counts of steps, and count runs no further than a page needs to know."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, func, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    select,
+)
 
 from ..filters import RunFilters, StepFilters
 from ..models import TOTAL_BLOCK, BlockCount, Run, StepCount, blocks_of, ids_of, table_of
@@ -204,10 +213,19 @@ def run_conditions(filters: RunFilters) -> list[ColumnElement[bool]]:
     for column in (Run.workflow_name, Run.target):
         if values := getattr(filters, column.key):
             conditions.append(chosen(column, values))
-    for column in (Run.workspace, Run.run_group_id):
-        if values := getattr(filters, column.key):
-            conditions.append(any_of(column, values))
+    if filters.workspace:
+        conditions.append(any_of(Run.workspace, filters.workspace))
+    if filters.run_group_id:
+        conditions.append(of_groups(filters.run_group_id))
     return [*conditions, *_range_conditions(filters)]
+
+
+def of_groups(group_ids: Sequence[str]) -> ColumnElement[bool]:
+    """Return the condition that a run is of any of these groups."""
+    is_member = any_of(Run.run_group_id, group_ids)
+    # Said as the partial index says it, else SQLite does not use it, and reads all runs.
+    is_filled = Run.run_group_id != literal_column("''")
+    return is_member if "" in group_ids else and_(is_member, is_filled)
 
 
 def _range_conditions(filters: RunFilters) -> Iterator[ColumnElement[bool]]:

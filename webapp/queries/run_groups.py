@@ -10,6 +10,7 @@ from werkzeug.exceptions import NotFound
 from ..columns import UtcDateTime
 from ..extensions import db
 from ..models import OPEN_STATUSES, Run, RunStatus, StepStatus
+from .counts import of_groups
 
 # More targets than this are counted, not named.
 NAMED_TARGETS = 8
@@ -64,7 +65,7 @@ class RunGroup:
 def get_run_group(run_group_id: str) -> RunGroup:
     """Return the group with this id, or answer 404."""
     # PostgreSQL takes no NUL in a text; no group has one.
-    is_member = Run.run_group_id == run_group_id.replace("\0", "␀")
+    is_member = of_groups((run_group_id.replace("\0", "␀"),))
     n_runs, steps, rest = _sum_up(is_member)
     if not any(n_runs.values()):
         raise NotFound(f"There is no group of runs {run_group_id[:60]}.")
@@ -91,7 +92,7 @@ def _sum_up(is_member: ColumnElement[bool]) -> tuple[dict[str, int], dict[str, i
         func.max(Run.completed_at, type_=UtcDateTime),
         func.sum(Run.duration_ms),
         func.count(Run.target.distinct()),
-    ).where(is_member, Run.run_group_id != "")
+    ).where(is_member)
     row = list(db.session.execute(statement).one())
     n, m = len(RunStatus), len(StepStatus)
     runs = {status.value: row[place] for place, status in enumerate(RunStatus)}
