@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 
 from ..extensions import db
 from ..models import Run, Source, StepStatus
+from .kept import kept
 from .rows import get_row
 
 
@@ -32,6 +33,7 @@ def find_source_named(name: str) -> Source | None:
     return db.session.scalar(select(Source).where(Source.name == name))
 
 
+@kept
 def count_holdings(source_id: int | None = None) -> dict[int, Holdings]:
     """Return what each source holds, or one of them; those without a run are missing.
 
