@@ -79,6 +79,8 @@ FULL_COLUMNS: tuple[Column, ...] = (
     Step.exports,
 )
 
+# A statement with more names than these is built each time.
+KEPT_NAMES = 100
 # Where no index says how many rows there are, a page looks at so many to count them.
 WALKED = 50_000
 
@@ -130,8 +132,8 @@ class _Page:
         given = frozenset(self.values)
         # What else tells the rows stands in the values.
         bare, moment = self.filters.of_any_page(), self.filters.moment
-        # Lists of names are too long to keep, and hardly the same again.
-        build = _build.__wrapped__ if names else _build
+        # Longer lists of names are too much to keep.
+        build = _build if len(names) <= KEPT_NAMES else _build.__wrapped__
         return build(bare, moment, run_ids, names, key, given, columns)
 
 
