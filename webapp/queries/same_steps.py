@@ -14,7 +14,7 @@ LATEST = 20
 FEWEST = 3
 SHOWN = 6
 # Of a name that other workflows have too, no more rows than these are looked at.
-WALKED = 3_000
+WALKED = 1_000
 
 
 class SameSteps(NamedTuple):
