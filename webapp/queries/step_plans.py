@@ -273,6 +273,11 @@ def _measure_counted(filters: StepFilters) -> dict[Column, int]:
             n = count_by_kept_counts(alone)
             if n <= RARE:
                 sizes[column] = n
+    if not sizes and filters.is_documented and len(filters.workspace) == 1:
+        # The index of workspaces holds the status and the type: what is rare is found in it alone.
+        n = count_by_kept_counts(filters)
+        if n <= RARE:
+            sizes[Step.workspace] = n
     return sizes
 
 
