@@ -65,14 +65,6 @@ def test_days_are_those_of_utc_and_the_last_one_is_not_over() -> None:
     ]
 
 
-def test_the_last_hours_end_with_the_second_that_is_not_over() -> None:
-    now = datetime(2026, 11, 1, 1, 30, 5, 250_000, tzinfo=UTC)
-    assert Period.last(DAY, now).to_args("started") == {
-        "started_after": "2026-10-31T01:30:06Z",
-        "started_before": "2026-11-01T01:30:06Z",
-    }
-
-
 def test_a_period_without_an_end_is_said_without_one() -> None:
     period = Period.since(datetime(2026, 11, 1, 1, 30, tzinfo=UTC))
     assert period.to_args("ended") == {"ended_after": "2026-11-01T01:30:00Z"}

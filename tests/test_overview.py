@@ -240,7 +240,7 @@ def test_only_the_newest_of_very_many_failures_are_grouped(app: Flask) -> None:
     steps = [failed_step(1, n, HOUR + timedelta(seconds=n)) for n in range(1, 321)]
     write(app, [run("1", 2 * HOUR)], steps)
     with app.app_context():
-        period = Period.last(DAY, utc_now())
+        period = Period.since(utc_now() - DAY)
         (total,) = count_failed_steps_by([period])
         groups = find_failure_groups(period, total, limit=5)
         assert (total.n, groups.n, groups.n_steps) == (320, 1, 300)
@@ -287,7 +287,7 @@ def test_workflows_beyond_the_first_are_counted_and_paged(
 @pytest.mark.usefixtures("rows")
 def test_slow_steps_stand_against_what_their_name_usually_takes(app: Flask) -> None:
     with app.app_context():
-        slow = find_slow_steps(Period.last(7 * DAY, utc_now()), limit=2)
+        slow = find_slow_steps(Period.since(utc_now() - 7 * DAY), limit=2)
     assert [(one.step.step_name, one.step.duration_ms) for one in slow] == [
         ("scan", 60_000),
         ("first-wait", 1_000),
@@ -302,7 +302,7 @@ def test_slow_steps_of_the_period_are_found_where_older_ones_took_longer(
     def find() -> list[tuple[str, int]]:
         overview._longest_on_record.cache_clear()
         overview._longest_of_latest.cache_clear()
-        slow = find_slow_steps(Period.last(7 * DAY, utc_now()), limit=3)
+        slow = find_slow_steps(Period.since(utc_now() - 7 * DAY), limit=3)
         return [(one.step.step_name, one.step.duration_ms) for one in slow]
 
     with app.app_context():
@@ -322,7 +322,7 @@ def test_slow_steps_of_the_period_are_found_where_older_ones_took_longer(
 def test_periods_may_overlap_and_each_run_counts_once_in_each(app: Flask) -> None:
     now = utc_now()
     write(app, [run(str(n), n * 7 * HOUR) for n in range(1, 9)])
-    periods = [Period.last(n * DAY, now) for n in (1, 2, 3)]
+    periods = [Period.since(now - n * DAY) for n in (1, 2, 3)]
     with app.app_context():
         counts = count_runs_by(periods)
     assert [one["completed"].n for one in counts] == [3, 6, 8]
@@ -348,6 +348,7 @@ def test_without_failures_the_nearest_wider_view_is_offered(
     write(app, [run("1", ago, status=RunStatus.FAILED)], [failed_step(1, 1, ago)])
     text = section(signed_in.get("/").text, "failures-title")
     assert "Nothing failed in the last 24 h" in text
+    assert not re.search(r"steps?and", text)
     assert expected in text
     assert "1 failed step" in re.sub(r"<[^>]+>", "", text)
     assert_every_number_is_that_of_its_list(signed_in)

@@ -19,12 +19,6 @@ class Period(NamedTuple):
     before: datetime
 
     @classmethod
-    def last(cls, length: timedelta, now: datetime) -> Self:
-        """Return what lies up to so long before now, which is rounded up to a whole second."""
-        before = now.replace(microsecond=0) + timedelta(seconds=1)
-        return cls(before - length, before)
-
-    @classmethod
     def since(cls, after: datetime) -> Self:
         """Return what lies after a moment, as the presets of the lists do."""
         return cls(after, NEVER)

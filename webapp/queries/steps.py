@@ -88,15 +88,13 @@ WALKED = 50_000
 def find_steps(
     filters: StepFilters,
     columns: Sequence[Selected],
-    found: Lookups | None = None,
     after_id: int | None = None,
 ) -> Sequence[Row[Any]]:
     """Return these columns of one page of steps, in the order of the filters; first the id.
 
-    `found` is what `look_up` told of the filters, if that is known already. `after_id` begins the
-    page after a step, in an order of ids.
+    `after_id` begins the page after a step, in an order of ids.
     """
-    page = _find_page(filters, found, after_id)
+    page = _find_page(filters, after_id)
     if page is None:
         return []
     if sort_column(filters) is Step.id:
@@ -110,7 +108,7 @@ def find_steps(
 
 def find_step_ids(filters: StepFilters, after_id: int | None = None) -> Sequence[int]:
     """Return the ids alone of one page of steps."""
-    page = _find_page(filters, None, after_id)
+    page = _find_page(filters, after_id)
     if page is None:
         return []
     return fetch(page.select(None), page.values).scalars().all()
@@ -180,9 +178,9 @@ def _rows_of(columns: tuple[Selected, ...]) -> Select[Any]:
     return select(*columns).select_from(Step).outerjoin(Run, Run.id == Step.run_id)
 
 
-def _find_page(filters: StepFilters, found: Lookups | None, after_id: int | None) -> _Page | None:
+def _find_page(filters: StepFilters, after_id: int | None) -> _Page | None:
     """Return what tells the page; None where it can have no row."""
-    found = found or look_up(filters)
+    found = look_up(filters)
     if filters.limit == 0 or is_empty(filters, found):
         return None
     values = {"limit": filters.limit, "offset": filters.offset}
