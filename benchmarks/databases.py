@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from flask import Flask
-from sqlalchemy import make_url, select
+from sqlalchemy import delete, make_url, select
 
 from webapp import create_app
 from webapp.accounts import make_token
@@ -14,7 +14,7 @@ from webapp.config import PROJECT, Settings
 from webapp.database import upgrade_database
 from webapp.extensions import db
 from webapp.filters import StepFilters
-from webapp.models import Role, Scope, User
+from webapp.models import Role, Scope, Token, User
 from webapp.queries.counts import count_by_kept_counts
 
 from .data import fill
@@ -23,6 +23,7 @@ from .measures import Measure, at_least
 # Made anew when older, so that the last day has rows; more rows than this are kept.
 FRESH_S = 6 * 3600
 REMADE_ROWS = 1_000_000
+N_TOKENS = 50
 
 
 def make_app(url: str) -> Flask:
@@ -64,12 +65,16 @@ def make_filled(rows: int) -> tuple[str, list[Measure]]:
 
 
 def make_access(url: str) -> dict[str, str]:
-    """Return the header that a token of the benchmark's user sends."""
+    """Return the header that a token of the benchmark's user sends; it has N_TOKENS."""
     app = make_app(url)
     with app.app_context():
         user = db.session.execute(select(User)).scalars().first()
         assert user is not None
-        token = make_token(user, "bench", expires_at=None, scope=Scope.ADMIN)
+        # As many each time: their page is measured too.
+        db.session.execute(delete(Token))
+        db.session.commit()
+        for number in range(N_TOKENS):
+            token = make_token(user, f"bench {number}", expires_at=None, scope=Scope.ADMIN)
         db.engine.dispose()
     return {"Authorization": f"Bearer {token}"}
 

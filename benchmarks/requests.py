@@ -6,7 +6,7 @@ import sqlite3
 import statistics
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 
 from sqlalchemy import make_url
@@ -20,6 +20,7 @@ API = "/osm/api/step-results"
 ROUNDS = 5
 CONNECTIONS = 8
 SECONDS = 4.0
+FACTOR_SECONDS = 0.5
 FULL_PAGE = 10_000
 # An empty Flask route on this server, where the budgets were set: requests a second.
 BARE_PER_S = 8_523
@@ -65,8 +66,17 @@ PAGE_COLUMNS = (
 
 
 def factor_of_machine(server: Served) -> float:
-    """Return how many times slower than there an empty Flask route is served here."""
-    return BARE_PER_S / requests_per_s(server.url, {}, [BARE], CONNECTIONS, SECONDS)
+    """Return how many times slower than there an empty Flask route is served here, now."""
+    return BARE_PER_S / requests_per_s(server.url, {}, [BARE], CONNECTIONS, FACTOR_SECONDS)
+
+
+def with_factors(server: Served, measures: Iterable[Measure]) -> Iterator[Measure]:
+    """Say with each measure how slow the machine was around it: that changes within minutes."""
+    before = factor_of_machine(server)
+    for one in measures:
+        after = factor_of_machine(server)
+        yield one._replace(factor=(before + after) / 2)
+        before = after
 
 
 def documented_urls(rows: int) -> list[str]:

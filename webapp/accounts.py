@@ -11,6 +11,7 @@ from .extensions import db
 from .keys import hash_key, make_token_key
 from .models import Action, Role, Scope, Token, User
 from .passwords import hash_password, why_easy
+from .queries.callers import Person
 from .queries.sessions import delete_sessions
 from .queries.users import (
     delete_token,
@@ -122,7 +123,7 @@ def change_password(user_id: int, password: str, field: str = "password") -> Non
         record(Action.PASSWORD_CHANGED, user.username, sessions_ended=n_ended)
 
 
-def end_other_sessions(user: User, session_id: int) -> int:
+def end_other_sessions(user: Person, session_id: int) -> int:
     """End all sessions of a user but this one, and return how many those were."""
     user_id = user.id
     with writing():
@@ -141,7 +142,9 @@ def change_own_password(user: User, old: str, new: str, again: str) -> None:
     change_password(user.id, new, "new_password")
 
 
-def add_token(user: User, name: str, expires_at: datetime | None, scope: Scope = Scope.READ) -> str:
+def add_token(
+    user: Person, name: str, expires_at: datetime | None, scope: Scope = Scope.READ
+) -> str:
     """Make a token and return it; raise AccountError for a name that is bad or in use.
 
     AccountError too for a scope that goes further than the user may.
@@ -160,14 +163,14 @@ def add_token(user: User, name: str, expires_at: datetime | None, scope: Scope =
         return _put_token(user_id, name, expires_at, scope)
 
 
-def check_scope(user: User, scope: Scope) -> None:
+def check_scope(user: Person, scope: Scope) -> None:
     """Raise AccountError for a scope that goes further than the user may."""
     if scope != Scope.READ and not user.is_admin:
         raise AccountError("scope", f"{user.username} is a viewer, whose tokens can only read.")
 
 
 def make_token(
-    user: User, name: str, expires_at: datetime | None, scope: Scope = Scope.READ
+    user: Person, name: str, expires_at: datetime | None, scope: Scope = Scope.READ
 ) -> str:
     """Make a token, whatever other tokens the user has, and return it; only its hash is kept.
 

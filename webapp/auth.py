@@ -21,8 +21,14 @@ from .extensions import login_manager
 from .keys import hash_key, is_same_hash, is_token_key
 from .models import Scope, Session, Token, User
 from .passwords import is_password
-from .queries.sessions import find_session_of_hash
-from .queries.users import find_token_of_hash, find_user_named, note_use
+from .queries.callers import (
+    Caller,
+    ShownSession,
+    ShownToken,
+    find_session_of_hash,
+    find_token_of_hash,
+)
+from .queries.users import find_user_named, note_use
 from .transactions import impatient_connection
 
 API_LOGIN_LASTS = timedelta(days=1)
@@ -91,7 +97,7 @@ def init_auth(app: Flask) -> None:
     app.before_request(_require_user)
 
 
-def _load_user(user_id: str) -> User | None:
+def _load_user(user_id: str) -> Caller | None:
     # A token that is sent decides alone: a bad one is not covered up by a session.
     if _given_token(request):
         return _load_user_of_token(request)
@@ -102,7 +108,7 @@ def _load_user(user_id: str) -> User | None:
     return found.user if found.user.is_active else None
 
 
-def _is_alive(found: Session) -> bool:
+def _is_alive(found: ShownSession) -> bool:
     """Tell whether a session has neither ended nor been idle for too long."""
     settings: Settings = current_app.config["SETTINGS"]
     now = utc_now()
@@ -110,7 +116,7 @@ def _is_alive(found: Session) -> bool:
     return now < ends and now < found.last_seen_at + timedelta(hours=settings.idle_hours)
 
 
-def _load_user_of_token(request: Request) -> User | None:
+def _load_user_of_token(request: Request) -> Caller | None:
     given = _given_token(request)
     if not is_token_key(given):
         return None
@@ -154,7 +160,7 @@ def _require_user() -> ResponseReturnValue | None:
     return None
 
 
-def _refuse_narrow_token(token: Token) -> None:
+def _refuse_narrow_token(token: ShownToken) -> None:
     """Answer 403 to a token whose scope does not reach this far."""
     needed = _needed_scope()
     if Scope(token.scope).rank < needed.rank:

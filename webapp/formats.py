@@ -1,4 +1,7 @@
-"""Say numbers, times and lengths as a person reads them; pure."""
+"""Say numbers, times and lengths as a person reads them; pure.
+
+A run is a `Run` here, or a row that has its columns.
+"""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -8,7 +11,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from .columns import utc_now
-from .models import OPEN_STATUSES, Run, RunStatus, StepStatus
+from .models import OPEN_STATUSES, RunStatus, StepStatus
 from .periods import DAY
 
 BAR_WIDTH = 72
@@ -159,7 +162,7 @@ def status_glyph(value: str) -> str:
     return STATUS_GLYPHS.get(value, value)
 
 
-def last_sign(run: Run) -> str:
+def last_sign(run: Any) -> str:
     """Return how long ago a running run gave its last sign of life, if that is over a day."""
     silent = utc_now() - run.updated_at
     if run.status != RunStatus.RUNNING or silent < DAY:
@@ -175,7 +178,7 @@ def is_at_work(step: Any, run_status: str, run_updated_at: datetime) -> bool:
     return run_status in OPEN_STATUSES and utc_now() - run_updated_at < DAY
 
 
-def run_duration_ms(run: Run) -> float | None:
+def run_duration_ms(run: Any) -> float | None:
     """Return how long a run took, or has taken so far; None when nobody can tell."""
     if run.started_at is None:
         return None
@@ -185,7 +188,7 @@ def run_duration_ms(run: Run) -> float | None:
     return max((end - run.started_at) / timedelta(milliseconds=1), 0) if end else None
 
 
-def step_tally(run: Run) -> list[tuple[str, int]]:
+def step_tally(run: Any) -> list[tuple[str, int]]:
     """Return how many steps of a run stand at each status.
 
     Those not heard of are pending while the run goes on, and `unrun` once it has ended.

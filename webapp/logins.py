@@ -12,6 +12,7 @@ from .config import Settings
 from .extensions import db
 from .keys import hash_key, make_key
 from .models import Action, Session, User
+from .queries.callers import Person
 from .queries.sessions import delete_session, delete_sessions_from_before
 from .transactions import writing
 
@@ -32,7 +33,7 @@ def begin_session(user: User) -> None:
     session[SESSION_KEY] = key
 
 
-def end_session(user: User) -> None:
+def end_session(user: Person) -> None:
     """Sign a user out: a copy of the cookie is worth nothing either."""
     with writing():
         delete_session(_key_hash())

@@ -9,7 +9,7 @@ from flask_login import current_user
 from htmx_flask import request
 from markupsafe import Markup
 
-from . import formats, terminal
+from . import formats, marks, terminal
 from .auth import shown_path, signed_in
 from .filters import PAGE_SIZES
 from .masking import MAX_SHOWN, MAX_VALUES
@@ -19,7 +19,6 @@ from .queries.workflows import EndedRun
 from .static_files import static_url
 
 FILTERS = (
-    formats.bar_segments,
     formats.clock,
     formats.count,
     formats.curl_line,
@@ -37,6 +36,11 @@ FILTERS = (
     formats.step_tally,
     formats.truncate_middle,
     formats.when,
+    marks.glyph,
+    marks.recovered_mark,
+    marks.run_status_mark,
+    marks.status_mark,
+    marks.step_bar,
     terminal.render_text,
     terminal.visible_text,
 )

@@ -4,6 +4,7 @@ from typing import Any
 
 from flask_sqlalchemy.session import Session
 from sqlalchemy import Column, Connection, Engine, Table
+from sqlalchemy.orm import SessionTransaction
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.sql.visitors import ExternallyTraversible
@@ -30,6 +31,23 @@ class RoutedSession(Session):
     """
 
     reads_replica = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Begin with no connection."""
+        super().__init__(*args, **kwargs)
+        self._kept: dict[bool, tuple[SessionTransaction | None, Connection]] = {}
+
+    def reading_connection(self, clause: Any) -> Connection:
+        """Return the connection for a statement; it is kept until the transaction at hand ends.
+
+        To ask `connection` for it each time takes half as long as to run a short statement.
+        """
+        reads_replica = self.reads_replica and _may_be_old(clause)
+        transaction, connection = self._kept.get(reads_replica, (None, None))
+        if connection is None or transaction is not self.get_transaction():
+            connection = self.connection({"clause": clause})
+            self._kept[reads_replica] = (self.get_transaction(), connection)
+        return connection
 
     def get_bind(
         self,

@@ -26,7 +26,7 @@ from .enums import (
     StepType,
 )
 from .history import Artifact, Run, Source, Step
-from .users import Session, Throttle, Token, User
+from .users import Session, Throttle, Token, User, login_id
 
 __all__ = [
     "BLOCK_SIZE",
@@ -58,5 +58,6 @@ __all__ = [
     "blocks_of",
     "group_of",
     "ids_of",
+    "login_id",
     "table_of",
 ]

@@ -11,6 +11,11 @@ from .base import Base
 from .enums import Role, Scope
 
 
+def login_id(user_id: int, password_hash: str) -> str:
+    """Return by what a session knows its user; another password makes it worthless."""
+    return f"{user_id}-{hashlib.sha256(password_hash.encode()).hexdigest()[:16]}"
+
+
 class User(Base):
     """A person who may sign in."""
 
@@ -34,8 +39,8 @@ class User(Base):
         return self.role == Role.ADMIN
 
     def get_id(self) -> str:
-        """Return what Flask-Login keeps in the session; another password makes it worthless."""
-        return f"{self.id}-{hashlib.sha256(self.password_hash.encode()).hexdigest()[:16]}"
+        """Return what Flask-Login keeps in the session."""
+        return login_id(self.id, self.password_hash)
 
 
 class Session(Base):

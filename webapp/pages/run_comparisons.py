@@ -64,11 +64,6 @@ class Comparison:
     causes: list[Cause]
     is_added_up: bool
 
-    @property
-    def statuses(self) -> set[str]:
-        """Return the statuses that the steps of both have."""
-        return {one.status for pair in self.pairs for one in (pair.here, pair.there) if one}
-
 
 @bp.get("/runs/<int:run_id>/compare")
 def show_run_comparison(run_id: int) -> str:

@@ -21,7 +21,7 @@ def show_run_group(run_group_id: str) -> str:
     filters = RunFilters(
         run_group_id=(group.id,), sort="id", default_sort="-id", offset=offset, limit=RUNS_PER_PAGE
     )
-    runs = find_runs(filters, params=False)
+    runs = find_runs(filters)
     return render_template(
         "run_groups/show.html",
         group=group,

@@ -101,16 +101,6 @@ class StepTable:
     live_url: str
     size: int
 
-    @property
-    def statuses(self) -> set[str]:
-        """Return the statuses that the rows have."""
-        return {row.status for row in self.rows}
-
-    @property
-    def places_found(self) -> set[str]:
-        """Return where those of the rows were found that are recovered."""
-        return {row.recovered for row in self.rows if row.recovered}
-
     def turn(self, pages: int) -> str:
         """Return the address of the page so many pages on, or "" when there is none."""
         offset = max(self.view.offset + pages * self.size, 0)

@@ -46,7 +46,7 @@ def list_runs() -> ResponseReturnValue:
     args, is_exact = read_args()
     filters = RunFilters.from_args(args, default_sort="-created_at", blank_is_absent=True)
     last_id = find_last_id(Run.id) if says_news(filters) else None
-    runs = find_runs(filters, params=False)
+    runs = find_runs(filters)
     facets = find_run_facets(filters)
     if is_exact and not facets.total.is_exact:
         facets = replace(facets, total=count_runs(filters, exact=True))

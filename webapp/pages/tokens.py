@@ -12,7 +12,8 @@ from .. import accounts
 from ..accounts import MAX_NAME, MAX_PASSWORD, AccountError
 from ..columns import utc_now
 from ..filters import ArgsReader
-from ..models import Scope, User
+from ..models import Scope
+from ..queries.callers import Person
 from ..queries.users import MAX_TOKENS, count_tokens, find_latest_tokens, get_token, get_user
 from ..reauthentication import needs_password, require_password
 from . import bp
@@ -34,7 +35,7 @@ class Asked(NamedTuple):
     """Whose tokens a query string asks for; without an owner, everyone's."""
 
     reader: ArgsReader
-    owner: User | None
+    owner: Person | None
 
 
 @bp.get("/tokens")
@@ -79,7 +80,11 @@ def _read_asked() -> Asked:
     """Read whose tokens are asked for; answer 404 for somebody who is not there."""
     reader = ArgsReader(request.args, blank_is_absent=True)
     user_id = _read_owner(reader)
-    return Asked(reader, get_user(user_id) if user_id is not None else None)
+    if user_id is None:
+        return Asked(reader, None)
+    # Itself: each look through the proxy costs.
+    own = current_user._get_current_object()
+    return Asked(reader, own if user_id == own.id else get_user(user_id))
 
 
 def _draw(asked: Asked, **context: Any) -> str:

@@ -1,12 +1,13 @@
 """Run statements that select columns, no entities."""
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import CursorResult
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
 from ..extensions import db
+from ..routing import RoutedSession
 
 T = TypeVar("T", bound=tuple[Any, ...])
 
@@ -18,5 +19,5 @@ def fetch(
 
     The session then still decides which database is read.
     """
-    connection = db.session.connection(bind_arguments={"clause": statement})
-    return connection.execute(statement, values)
+    session = cast(RoutedSession, db.session())
+    return session.reading_connection(statement).execute(statement, values)

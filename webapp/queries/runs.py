@@ -2,18 +2,19 @@
 
 import re
 from collections.abc import Sequence
-from functools import cache
-from typing import Any
+from datetime import datetime
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, ColumnElement, Row, Select, Text, bindparam, func, select
-from sqlalchemy.orm import defer, joinedload
+from sqlalchemy.orm import joinedload
 from werkzeug.exceptions import NotFound
 
 from ..extensions import db
 from ..filters import MAX_INTEGER, RunFilters
 from ..models import Artifact, Run, Step
 from .conditions import Column, Selected
-from .counts import run_conditions
+from .counts import KEPT_STATEMENTS, run_conditions
 from .plain import fetch
 
 _SORT_COLUMNS: dict[str, Column] = {
@@ -24,29 +25,65 @@ _SORT_COLUMNS: dict[str, Column] = {
 }
 
 
-def find_runs(filters: RunFilters, params: bool = True) -> Sequence[Run]:
-    """Return one page of runs, in the order of the filters; without `params` if not wanted."""
-    statement = (
-        select(Run)
-        .where(*run_conditions(filters))
-        .order_by(*_order_of(filters.sort))
-        .limit(filters.limit)
-        .offset(filters.offset)
-    )
-    if not params:
-        statement = statement.options(defer(Run.params, raiseload=True))
-    return db.session.execute(statement).scalars().all()
+class ListedRun(NamedTuple):
+    """A run as a list shows it: these columns, each of which is read by name several times."""
+
+    id: int
+    workflow_name: str
+    target: str
+    workspace: str
+    status: str
+    error: str
+    trigger_type: str
+    trigger_name: str
+    run_group_id: str
+    total_steps: int
+    steps_pending: int
+    steps_running: int
+    steps_completed: int
+    steps_failed: int
+    steps_skipped: int
+    started_at: datetime | None
+    completed_at: datetime | None
+    updated_at: datetime
+
+
+LISTED: tuple[Column, ...] = tuple(getattr(Run, name) for name in ListedRun._fields)
+
+
+def find_runs(filters: RunFilters) -> Sequence[ListedRun]:
+    """Return one page of runs, in the order of the filters."""
+    return [ListedRun._make(row) for row in find_run_rows(filters, LISTED)]
 
 
 def find_run_rows(
     filters: RunFilters, columns: Sequence[Selected], after_id: int | None = None
 ) -> Sequence[Row[Any]]:
     """Return these columns of one page of runs; after a run, in an order of ids, if so told."""
-    conditions = run_conditions(filters)
+    values = {"limit": filters.limit, "offset": filters.offset}
     if after_id is not None:
+        values["after_id"] = after_id
+    given = frozenset(values)
+    statement = _page(filters.of_any_page(), filters.moment, given, tuple(columns))
+    return fetch(statement, values).all()
+
+
+# To build such a statement takes longer than to run it; what is asked once is asked again.
+@lru_cache(KEPT_STATEMENTS)
+def _page(
+    filters: RunFilters,
+    _moment: datetime | None,
+    given: frozenset[str],
+    columns: tuple[Selected, ...],
+) -> Select[Any]:
+    """Build the statement of a page; `given` are the values that it will be run with."""
+    conditions = run_conditions(filters)
+    if "after_id" in given:
+        after_id = bindparam("after_id", type_=BigInteger)
         conditions.append(Run.id < after_id if filters.sort == "-id" else Run.id > after_id)
+    limit, offset = (bindparam(name, type_=BigInteger) for name in ("limit", "offset"))
     statement = select(*columns).where(*conditions).order_by(*_order_of(filters.sort))
-    return db.session.execute(statement.limit(filters.limit).offset(filters.offset)).all()
+    return statement.limit(limit).offset(offset)
 
 
 def _order_of(sort: str) -> tuple[ColumnElement[Any], ...]:

@@ -2,25 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cache
 
-from sqlalchemy import Select, Text, bindparam, delete, select
-from sqlalchemy.orm import contains_eager
+from sqlalchemy import delete, select
 
 from ..extensions import db
 from ..models import Session, User
-
-
-def find_session_of_hash(key_hash: str) -> Session | None:
-    """Return the session whose key has this hash, with its user, if there is one."""
-    return db.session.scalar(_session_with_user(), {"key_hash": key_hash})
-
-
-# Each page asks for it, and to build it takes longer than to run it.
-@cache
-def _session_with_user() -> Select[tuple[Session]]:
-    statement = select(Session).join(Session.user).options(contains_eager(Session.user))
-    return statement.where(Session.key_hash == bindparam("key_hash", type_=Text))
 
 
 def find_sessions(user_id: int) -> Sequence[Session]:

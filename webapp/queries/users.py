@@ -2,15 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cache
+from typing import NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
     Select,
-    Text,
-    bindparam,
     case,
     delete,
     false,
@@ -24,6 +22,7 @@ from werkzeug.exceptions import NotFound
 from ..columns import utc_now
 from ..extensions import db
 from ..models import Role, Session, Token, User
+from .plain import fetch
 from .rows import get_row
 
 # More of them than this are counted, not listed.
@@ -93,12 +92,28 @@ def find_tokens(name: str | None = None, username: str | None = None) -> Sequenc
     return db.session.scalars(statement).all()
 
 
-def find_latest_tokens(user_id: int | None) -> Sequence[Token]:
+class ListedToken(NamedTuple):
+    """A token as the list shows it, with its owner."""
+
+    id: int
+    name: str
+    scope: str
+    created_at: datetime
+    last_used_at: datetime | None
+    expires_at: datetime | None
+    user_id: int
+    username: str
+    is_active: bool
+
+
+def find_latest_tokens(user_id: int | None) -> list[ListedToken]:
     """Return the newest tokens of a user, or of everyone: first those that work."""
-    statement = _tokens_with_users().order_by(case((_has_expired(), 1), else_=0), Token.id.desc())
+    columns = [getattr(Token, name) for name in ListedToken._fields[:-2]]
+    statement = select(*columns, User.username, User.is_active).join(Token.user)
     if user_id is not None:
         statement = statement.where(Token.user_id == user_id)
-    return db.session.scalars(statement.limit(MAX_TOKENS)).all()
+    statement = statement.order_by(case((_has_expired(), 1), else_=0), Token.id.desc())
+    return [ListedToken._make(row) for row in fetch(statement.limit(MAX_TOKENS))]
 
 
 def count_tokens(user_id: int | None) -> int:
@@ -115,18 +130,6 @@ def get_token(token_id: int, user_id: int | None) -> Token:
     if user_id not in (None, token.user_id):
         raise NotFound(f"There is no token {token_id}.")
     return token
-
-
-def find_token_of_hash(token_hash: str) -> Token | None:
-    """Return the token that has this hash, expired or not, with its user, if there is one."""
-    return db.session.scalar(_token_of_hash(), {"token_hash": token_hash})
-
-
-# Each request of a script asks for it, and to build it takes longer than to run it.
-@cache
-def _token_of_hash() -> Select[tuple[Token]]:
-    is_it = Token.token_hash == bindparam("token_hash", type_=Text)
-    return _tokens_with_users().where(is_it)
 
 
 def has_living_token(user_id: int, name: str) -> bool:
