@@ -18,6 +18,7 @@ from .wsgi import BARE, EMPTY
 
 API = "/osm/api/step-results"
 ROUNDS = 5
+PAGE_ROUNDS = 60
 CONNECTIONS = 8
 SECONDS = 4.0
 FACTOR_SECONDS = 0.5
@@ -112,7 +113,7 @@ def measure_pages(server: Served, access: Mapping[str, str]) -> Iterator[Measure
     with connected(server.url, access) as connection:
         for page in PAGES:
             _get(connection, page)
-            times = [_get(connection, page) for _ in range(4 * ROUNDS)]
+            times = [_get(connection, page) for _ in range(PAGE_ROUNDS)]
             yield at_most_ms(f"page {page}, p95", 15, percentile(times))
     with (
         connected(server.url, access) as plain,

@@ -88,7 +88,7 @@ class StepGroups(NamedTuple):
 def find_run_steps(run_id: int, shown: str, limit: int, offset: int = 0) -> Sequence[RunStep]:
     """Return the rows of a run's steps that have a status or are recovered; "" means all."""
     values = {"run_id": run_id, "limit": limit, "offset": offset}
-    return [RunStep._make(row) for row in fetch(_page(shown), values)]
+    return [RunStep._make(row) for row in fetch(_page(shown), values).all()]
 
 
 def find_run_steps_after(run_id: int, position: int, shown: str, limit: int) -> Sequence[RunStep]:
@@ -105,7 +105,7 @@ def find_run_steps_by_ids(run_id: int, ids: Sequence[int]) -> Sequence[RunStep]:
         .where(any_of(Step.id, ids), unindexed(Step.run_id) == run_id)
         .order_by(Step.position, Step.id)
     )
-    return [RunStep._make(row) for row in fetch(statement)]
+    return [RunStep._make(row) for row in fetch(statement).all()]
 
 
 def find_failed_step_at(run_id: int, position: int) -> RunStep | None:
@@ -190,7 +190,7 @@ def _conditions(shown: str) -> Iterable[ColumnElement[bool]]:
 
 
 def _find_rows(ids: Select[tuple[int]]) -> Sequence[RunStep]:
-    return [RunStep._make(row) for row in fetch(_rows(ids))]
+    return [RunStep._make(row) for row in fetch(_rows(ids)).all()]
 
 
 def _rows(ids: Select[tuple[int]]) -> Select[Any]:

@@ -113,7 +113,7 @@ def find_latest_tokens(user_id: int | None) -> list[ListedToken]:
     if user_id is not None:
         statement = statement.where(Token.user_id == user_id)
     statement = statement.order_by(case((_has_expired(), 1), else_=0), Token.id.desc())
-    return [ListedToken._make(row) for row in fetch(statement.limit(MAX_TOKENS))]
+    return [ListedToken._make(row) for row in fetch(statement.limit(MAX_TOKENS)).all()]
 
 
 def count_tokens(user_id: int | None) -> int:
