@@ -26,6 +26,8 @@ LOOK_AT_CLOCK = 20_000
 # What SQLite keeps of its pages for each connection: 4 MiB, as it writes them. The system's own
 # cache has the rest.
 USUAL_CACHE = -4_096
+# Its log of changes is put into their places when it has so many pages of 4 KiB.
+USUAL_CHECKPOINT = 8_192
 # A request waits no longer for one of PostgreSQL's connections.
 POOL_TIMEOUT_S = 5
 # Nor for a server of PostgreSQL that does not answer, unless DATABASE_URL says how long.
@@ -133,7 +135,7 @@ def _set_pragmas(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
         "foreign_keys = ON",
         "temp_store = MEMORY",
         f"cache_size = {USUAL_CACHE}",
-        "wal_autocheckpoint = 8192",
+        f"wal_autocheckpoint = {USUAL_CHECKPOINT}",
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

@@ -128,7 +128,8 @@ def _copy_table(
     done = 0
     report(table.name, done, n)
     for batch in _batches(_read_rows(source, table)):
-        insert_rows(target, table, batch)
+        names = table.columns.keys()
+        insert_rows(target, table, names, [[row[name] for name in names] for row in batch])
         done += len(batch)
         report(table.name, done, n)
 

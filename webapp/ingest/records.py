@@ -95,6 +95,18 @@ class Tally:
     changed: int = 0
     unchanged: int = 0
 
+    def __add__(self, other: "Tally") -> "Tally":
+        """Return both together."""
+        return Tally(
+            self.added + other.added,
+            self.changed + other.changed,
+            self.unchanged + other.unchanged,
+        )
+
+    def n_written(self) -> int:
+        """Return how many records were added or changed."""
+        return self.added + self.changed
+
 
 @dataclass(slots=True)
 class WriterSummary:
@@ -106,4 +118,4 @@ class WriterSummary:
 
     def n_written(self) -> int:
         """Return how many rows were added or changed."""
-        return sum(one.added + one.changed for one in (self.runs, self.steps, self.artifacts))
+        return sum(one.n_written() for one in (self.runs, self.steps, self.artifacts))

@@ -1,13 +1,26 @@
 """Keep the counts of steps in step with the rows, as deltas added up over a batch."""
 
-from collections import Counter as Sums
+from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, Table, bindparam, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from ..models import TOTAL_BLOCK, BlockCount, Run, StepCount, block_of, group_of, table_of
+from .bulk import new_upsert, upsert_rows
+
+
+class CountedStep(Protocol):
+    """The values of a step that it is counted by."""
+
+    @property
+    def run_id(self) -> int: ...
+    @property
+    def workspace(self) -> str: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def step_type(self) -> str: ...
 
 
 class StepCountDeltas:
@@ -15,19 +28,18 @@ class StepCountDeltas:
 
     def __init__(self) -> None:
         """Begin with no change."""
-        self._cells: Sums[tuple[int, str, str, str, int]] = Sums()
+        self._cells: dict[tuple[int, str, str, str, int], int] = defaultdict(int)
 
-    def add(self, step_id: int, values: Mapping[str, Any], n: int = 1) -> None:
-        """Count a step with these column values n times; -1 takes it out."""
-        block, status = block_of(step_id), values["status"]
-        key = (block, values["workspace"], status, values["step_type"], values["run_id"])
+    def add(self, step_id: int, step: CountedStep, n: int = 1) -> None:
+        """Count a step n times; -1 takes it out."""
+        key = (block_of(step_id), step.workspace, step.status, step.step_type, step.run_id)
         self._cells[key] += n
 
     def write(self, connection: Connection) -> None:
         """Add the deltas to the counts in the database, within the caller's transaction."""
-        of_workspaces: Sums[tuple[int, str, str, str]] = Sums()
-        of_blocks: Sums[tuple[int, str, str]] = Sums()
-        of_runs: Sums[tuple[int, str]] = Sums()
+        of_workspaces: dict[tuple[int, str, str, str], int] = defaultdict(int)
+        of_blocks: dict[tuple[int, str, str], int] = defaultdict(int)
+        of_runs: dict[tuple[int, str], int] = defaultdict(int)
         for (block, workspace, status, step_type, run_id), n in self._cells.items():
             of_runs[run_id, status] += n
             for one in (block, group_of(block), TOTAL_BLOCK):
@@ -55,13 +67,9 @@ def add_to_runs(connection: Connection, deltas: Mapping[Any, int]) -> None:
 
 def add_up(connection: Connection, table: Table, deltas: Mapping[Any, int]) -> None:
     """Add the deltas to the rows of a table of counts; a key is its primary key, in order."""
-    names = table.primary_key.columns.keys()
-    rows = [dict(zip(names, key, strict=True), n=n) for key, n in sorted(deltas.items()) if n]
-    if not rows:
-        return
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table)
-    grown = {"n": table.c.n + statement.excluded.n}
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=list(names), set_=grown), rows
-    )
+    keys = table.primary_key.columns.keys()
+    insert = new_upsert(connection, table)
+    grown = {"n": table.c.n + insert.excluded.n}
+    statement = insert.on_conflict_do_update(index_elements=keys, set_=grown)
+    rows = [(*key, n) for key, n in sorted(deltas.items()) if n]
+    upsert_rows(connection, statement, [*keys, "n"], rows)

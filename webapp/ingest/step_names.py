@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 from sqlalchemy import Connection
-from sqlalchemy.dialects import postgresql, sqlite
 
 from ..models import StepName, table_of
+from .bulk import new_upsert, upsert_rows
 
 
 class StepNames:
@@ -20,7 +20,6 @@ class StepNames:
         new = sorted(set(names) - self._known)
         if not new:
             return
-        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        statement = insert(table_of(StepName)).on_conflict_do_nothing()
-        connection.execute(statement, [{"name": name} for name in new])
+        statement = new_upsert(connection, table_of(StepName)).on_conflict_do_nothing()
+        upsert_rows(connection, statement, ["name"], [(name,) for name in new])
         self._known.update(new)

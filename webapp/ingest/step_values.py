@@ -1,9 +1,10 @@
 """Turn a step record into the values of its row, and tell which of them changed; pure."""
 
 import re
-from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 from .preview import count_lines, preview_line
 from .records import StepRecord
@@ -30,39 +31,65 @@ COMPARED = (
 )
 
 
-def step_values(record: StepRecord) -> dict[str, Any]:
-    """Return the row's values by column, but for `id` and `source_id`."""
+class StepValues(NamedTuple):
+    """A step's values by column, but for `id` and `source_id`."""
+
+    run_id: int
+    status: str
+    step_type: str
+    workspace: str
+    step_name: str
+    module_name: str
+    recovered: str
+    position: int
+    duration_ms: int
+    started_at: datetime | None
+    completed_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    source_key: str
+    preview: str
+    output_bytes: int
+    output_lines: int
+    error: str
+    exports: Any
+    command: str
+    output: str
+
+
+def step_values(record: StepRecord) -> StepValues:
+    """Return what is written of a step."""
     output = storable_text(record.output)
     error = storable_text(record.error)
     command = storable_text(record.command)
-    return {
-        "run_id": record.run_id,
-        "status": record.status.value,
-        "step_type": storable_text(record.step_type),
-        "workspace": storable_text(record.workspace),
-        "step_name": storable_text(record.step_name),
-        "module_name": storable_text(record.module_name),
-        "recovered": record.recovered.value,
-        "position": record.position,
-        "duration_ms": record.duration_ms,
-        "started_at": record.started_at,
-        "completed_at": record.completed_at,
-        "created_at": record.created_at,
-        "updated_at": record.updated_at,
-        "source_key": record.source_key,
-        "preview": preview_line(record.status, error, output, command),
-        "output_bytes": len(output) if output.isascii() else len(output.encode()),
-        "output_lines": count_lines(output),
-        "error": error,
-        "exports": storable_json(record.exports),
-        "command": command,
-        "output": output,
-    }
+    return StepValues(
+        run_id=record.run_id,
+        status=record.status.value,
+        step_type=_storable_name(record.step_type),
+        workspace=_storable_name(record.workspace),
+        step_name=_storable_name(record.step_name),
+        module_name=_storable_name(record.module_name),
+        recovered=record.recovered.value,
+        position=record.position,
+        duration_ms=record.duration_ms,
+        started_at=record.started_at,
+        completed_at=record.completed_at,
+        created_at=record.created_at,
+        updated_at=record.updated_at,
+        source_key=record.source_key,
+        preview=preview_line(record.status, error, output, command),
+        output_bytes=len(output) if output.isascii() else len(output.encode()),
+        output_lines=count_lines(output),
+        error=error,
+        exports=storable_json(record.exports),
+        command=command,
+        output=output,
+    )
 
 
-def is_changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    """Tell whether a row in the database differs from what the source says now."""
-    return any(old[name] != new[name] for name in COMPARED)
+def is_changed(old: Any, new: StepValues) -> bool:
+    """Tell whether a row of the columns COMPARED differs from what the source says now."""
+    return any(getattr(old, name) != getattr(new, name) for name in COMPARED)
 
 
 def storable_text(text: str) -> str:
@@ -72,6 +99,10 @@ def storable_text(text: str) -> str:
     if text.isascii():
         return text
     return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+# Steps share their names, types and workspaces; such texts are short.
+_storable_name = lru_cache(4_096)(storable_text)
 
 
 def storable_json(value: Any) -> Any:

@@ -2,32 +2,52 @@
 
 Rows come in batches, one transaction a batch, and are found again by the source's own key, so
 that writing the same twice changes nothing. The kept counts change in the same transaction.
+
+A full batch is written in a thread, while the next one gathers: the database works outside of
+Python's lock. There is one such thread at most, and whatever else a writer does waits for it.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import fields
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
-from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, Row, bindparam, delete, func, insert, select, update
 
 from ..models import Artifact, Base, Run, Step, table_of
-from .bulk import insert_rows
+from .bulk import RowPreparer, insert_prepared
 from .counters import get_counter, set_counter
 from .locking import locked
 from .records import ArtifactRecord, RunRecord, StepRecord, Tally, WriterSummary
 from .step_counts import StepCountDeltas
 from .step_names import StepNames
-from .step_values import COMPARED, is_changed, step_values, storable_json
+from .step_values import COMPARED, StepValues, is_changed, step_values, storable_json
 from .versions import change_version
 
-BATCH_ROWS = 10_000
-BATCH_CHARACTERS = 16 * 1024 * 1024
+BATCH_ROWS = 20_000
+# Two batches are in memory at once.
+BATCH_CHARACTERS = 12 * 1024 * 1024
 KEYS_PER_QUERY = 500
 # A source's own number larger than this would leave none for the runs after it.
 LARGEST_WANTED_ID = 2**53
 
 Values = dict[str, Any]
+
+
+STEP_COLUMNS = ("id", "source_id", *StepValues._fields)
+
+
+class _Waiting(NamedTuple):
+    """A step that waits for its batch: the keys that it may be here by, and what is written.
+
+    `row` is the same as `values`, as the driver takes it.
+    """
+
+    source_key: str
+    place_key: str
+    values: StepValues
+    row: list[Any]
 
 
 class Writer:
@@ -42,8 +62,11 @@ class Writer:
         self.summary = WriterSummary()
         self._engine = engine
         self._source_id = source_id
-        self._waiting: list[StepRecord] = []
+        self._preparer = RowPreparer(engine.dialect, table_of(Step), StepValues._fields)
+        self._waiting: list[_Waiting] = []
         self._waiting_characters = 0
+        # The batch before, until it is known to be written.
+        self._under_way: Future[Tally] | None = None
         self._names = StepNames()
         # The last id given to a step when this writer had written all steps of its source;
         # as long as it stands there is nothing to look up.
@@ -54,12 +77,16 @@ class Writer:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Write what is waiting, unless an error ended the block."""
+        """Write what is waiting, unless an error ended the block; no thread is left."""
         if kind is None:
             self.flush()
+        elif self._under_way is not None:
+            # Of the two errors the first is told.
+            wait([self._under_way])
 
     def put_runs(self, records: Iterable[RunRecord]) -> dict[str, int]:
         """Add or update runs in one transaction; return their ids by source key."""
+        self._await_batch()
         values = [_run_values(record) for record in records]
         wanted = [one.pop("wanted_id") for one in values]
         with self._transaction() as connection:
@@ -76,6 +103,7 @@ class Writer:
 
     def put_artifacts(self, records: Iterable[ArtifactRecord]) -> None:
         """Add or update artifacts in one transaction."""
+        self._await_batch()
         values = [_storable(record) for record in records]
         with self._transaction() as connection:
             old = self._find_by_keys(connection, Artifact, [one["source_key"] for one in values])
@@ -91,34 +119,59 @@ class Writer:
     def put_step(self, record: StepRecord) -> None:
         """Take a step; it is written when a batch is full.
 
-        One writer takes each key once: a source has each of its steps once.
+        One writer takes each key once: a source has each of its steps once. What goes wrong with a
+        batch is raised when the next one is full, or by whatever is asked of the writer next.
         """
-        self._waiting.append(record)
+        values = step_values(record)
+        row = self._preparer.prepare(values)
+        self._waiting.append(_Waiting(record.source_key, record.place_key, values, row))
         self._waiting_characters += len(record.output) + len(record.command)
         if len(self._waiting) >= BATCH_ROWS or self._waiting_characters >= BATCH_CHARACTERS:
-            self.flush()
+            self._begin_batch()
 
     def remove_steps(self, run_id: int, keys: Sequence[str]) -> None:
         """Delete steps of a run, by their keys, that the source does not have any more."""
         table = table_of(Step)
+        self._await_batch()
         columns = (Step.id, Step.run_id, Step.workspace, Step.status, Step.step_type)
         of_keys = (Step.run_id == run_id, Step.source_key.in_(keys))
         with self._transaction() as connection:
             deltas = StepCountDeltas()
             found = connection.execute(select(*columns).where(*of_keys)).all()
             for row in found:
-                deltas.add(row.id, dict(row._mapping), -1)
+                deltas.add(row.id, row, -1)
             connection.execute(delete(table).where(table.c.id.in_([row.id for row in found])))
             deltas.write(connection)
             if found:
                 change_version(connection)
 
     def flush(self) -> None:
-        """Write the waiting steps and the counts with them, in one transaction."""
-        records, self._waiting, self._waiting_characters = self._waiting, [], 0
-        if records:
-            with self._transaction() as connection:
-                self._write_steps(connection, records)
+        """Write the waiting steps and the counts with them; return when that is done."""
+        self._begin_batch()
+        self._await_batch()
+
+    def _begin_batch(self) -> None:
+        """Begin to write the waiting steps, once the batch before is written."""
+        self._await_batch()
+        batch, self._waiting, self._waiting_characters = self._waiting, [], 0
+        if batch:
+            with_thread = ThreadPoolExecutor(1, "stepboard-writer")
+            self._under_way = with_thread.submit(self._write_batch, batch)
+            with_thread.shutdown(wait=False)
+
+    def _await_batch(self) -> None:
+        """Wait until the batch before is written; raise what kept it from being so."""
+        batch, self._under_way = self._under_way, None
+        if batch is not None:
+            self.summary.steps += batch.result()
+
+    def _write_batch(self, batch: Sequence[_Waiting]) -> Tally:
+        """Write steps and the counts with them, in one transaction, in the thread of a batch."""
+        with locked(self._engine) as connection:
+            tally = self._write_steps(connection, batch)
+            if tally.n_written():
+                change_version(connection)
+            return tally
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
@@ -166,62 +219,60 @@ class Writer:
         else:
             tally.unchanged += 1
 
-    def _write_steps(self, connection: Connection, records: Sequence[StepRecord]) -> None:
+    def _write_steps(self, connection: Connection, batch: Sequence[_Waiting]) -> Tally:
         last_id = get_counter(connection, Step.__tablename__)
-        old_rows = self._find_old_steps(connection, records, last_id)
+        old_rows = self._find_old_steps(connection, batch, last_id)
         deltas = StepCountDeltas()
-        added: list[Values] = []
-        changed: list[Values] = []
-        for record in records:
-            values = step_values(record)
-            old = old_rows.get(record.source_key) or old_rows.get(record.place_key)
+        added: list[list[Any]] = []
+        changed: list[tuple[int, StepValues]] = []
+        names: set[str] = set()
+        for source_key, place_key, values, row in batch:
+            old = old_rows.get(source_key) or old_rows.get(place_key)
             if old is None:
                 last_id += 1
-                added.append({"id": last_id, "source_id": self._source_id, **values})
+                added.append([last_id, self._source_id, *row])
                 deltas.add(last_id, values)
             elif is_changed(old, values):
-                changed.append({"of_step": old["id"], **values})
-                deltas.add(old["id"], old, -1)
-                deltas.add(old["id"], values)
-        self._write_step_rows(connection, added, changed)
-        self._names.write(connection, (one["step_name"] for one in (*added, *changed)))
+                changed.append((old.id, values))
+                deltas.add(old.id, old, -1)
+                deltas.add(old.id, values)
+            names.add(values.step_name)
+        if added:
+            insert_prepared(connection, table_of(Step), STEP_COLUMNS, added)
+            set_counter(connection, Step.__tablename__, last_id)
+        self._change_steps(connection, changed)
+        self._names.write(connection, names)
         deltas.write(connection)
-        tally = self.summary.steps
-        tally.added += len(added)
-        tally.changed += len(changed)
-        tally.unchanged += len(records) - len(added) - len(changed)
         if self._alone_at is not None:
             self._alone_at = last_id
+        return Tally(len(added), len(changed), len(batch) - len(added) - len(changed))
 
     @staticmethod
-    def _write_step_rows(
-        connection: Connection, added: Sequence[Values], changed: Sequence[Values]
-    ) -> None:
+    def _change_steps(connection: Connection, changed: Sequence[tuple[int, StepValues]]) -> None:
+        if not changed:
+            return
         table = table_of(Step)
-        if added:
-            insert_rows(connection, table, added)
-            set_counter(connection, Step.__tablename__, added[-1]["id"])
-        if changed:
-            statement = update(table).where(table.c.id == bindparam("of_step"))
-            columns: Values = {name: bindparam(name) for name in changed[0] if name != "of_step"}
-            connection.execute(statement.values(columns), changed)
+        columns: Values = {name: bindparam(name) for name in StepValues._fields}
+        statement = update(table).where(table.c.id == bindparam("of_step")).values(columns)
+        rows = [{"of_step": step_id, **values._asdict()} for step_id, values in changed]
+        connection.execute(statement, rows)
 
     def _find_old_steps(
-        self, connection: Connection, records: Sequence[StepRecord], last_id: int
-    ) -> dict[str, Values]:
+        self, connection: Connection, batch: Sequence[_Waiting], last_id: int
+    ) -> dict[str, Row[Any]]:
         """Return the rows that the source has already, by their key."""
         if self._is_alone(connection, last_id):
             return {}
-        keys = {key for record in records for key in (record.source_key, record.place_key) if key}
+        keys = {key for one in batch for key in (one.source_key, one.place_key) if key}
         ordered = sorted(keys)
         columns = [Step.id, *(table_of(Step).c[name] for name in COMPARED)]
-        found: dict[str, Values] = {}
+        found: dict[str, Row[Any]] = {}
         for start in range(0, len(ordered), KEYS_PER_QUERY):
             some = ordered[start : start + KEYS_PER_QUERY]
             rows = connection.execute(
                 select(*columns).where(Step.source_id == self._source_id, Step.source_key.in_(some))
             )
-            found.update({row.source_key: dict(row._mapping) for row in rows})
+            found.update({row.source_key: row for row in rows})
         return found
 
     def _is_alone(self, connection: Connection, last_id: int) -> bool:
