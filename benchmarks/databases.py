@@ -10,7 +10,7 @@ from sqlalchemy import delete, make_url, select
 
 from webapp import create_app
 from webapp.accounts import make_token
-from webapp.config import PROJECT, Settings
+from webapp.config import PROJECT, Settings, read_database_url
 from webapp.database import upgrade_database
 from webapp.extensions import db
 from webapp.filters import StepFilters
@@ -37,7 +37,7 @@ def database_url(rows: int) -> str:
     """Return where so many rows are: a file of ours, or `_100000` beside DATABASE_URL."""
     given = os.environ.get("DATABASE_URL")
     if given:
-        url = make_url(given)
+        url = make_url(read_database_url("DATABASE_URL", given))
         return url.set(database=f"{url.database}_{rows}").render_as_string(hide_password=False)
     return f"sqlite:///{_file(rows)}"
 

@@ -2,11 +2,15 @@
 
 from datetime import timedelta
 
+import pytest
 from flask import Flask
 from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 
 from webapp.extensions import db
 from webapp.filters import StepFilters
+from webapp.ingest.bulk import ROWS_AT_ONCE
+from webapp.ingest.errors import SourceError
 from webapp.ingest.writer import Writer
 from webapp.models import Run, Step, StepCount, StepStatus
 from webapp.queries.counts import count_by_kept_counts
@@ -104,3 +108,70 @@ def test_times_keep_microseconds_and_sort_as_times(app: Flask) -> None:
         assert list(found) == [START + offset for offset in offsets]
         later = select(func.count()).where(Step.started_at > START)
         assert db.session.execute(later).scalar_one() == 2
+
+
+def test_many_steps_are_written_as_they_are(app: Flask) -> None:
+    odd = (
+        "tab\there",
+        "back\\slash \\N \\.",
+        "quote \" and '",
+        "line\n\r\nline",
+        "ü \u2028 🙂",
+        "",
+    )
+    values = ({"a": [1, 2.5, None, "x\ty"]}, None, {})
+    steps = [
+        make_step(
+            1,
+            n,
+            output=odd[n % len(odd)],
+            command=odd[n % 5],
+            exports=values[n % len(values)],
+            completed_at=None if n % 4 == 0 else START + timedelta(microseconds=n),
+        )
+        # More than one statement of many rows, and a rest.
+        for n in range(1, 2 * ROWS_AT_ONCE + 8)
+    ]
+    write(app, [make_run()], steps)
+    with app.app_context():
+        stored = db.session.execute(select(Step).order_by(Step.id)).scalars().all()
+        assert len(stored) == len(steps)
+        for one, step in zip(stored, steps, strict=True):
+            told = (step.position, step.output, step.command, step.exports, step.completed_at)
+            assert (one.position, one.output, one.command, one.exports, one.completed_at) == told
+    assert recount(app) == kept(app, True)
+
+
+def test_what_is_wrong_with_a_batch_is_raised_and_the_rest_stays(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webapp.ingest.writer.BATCH_ROWS", 2)
+    source_id = make_source(app)
+    with app.app_context():
+        writer = Writer(db.engine, source_id)
+        with pytest.raises(IntegrityError) as raised, writer:  # noqa: PT012 - raised at any of them
+            writer.put_runs([make_run()])
+            for run_id, n in ((1, 1), (1, 2), (999, 3), (1, 4), (1, 5), (1, 6)):
+                writer.put_step(make_step(run_id, n))
+        # Of a statement with a thousand question marks nobody wants to read in a log.
+        assert len(str(raised.value)) < 1_000
+        assert writer.summary.steps.added == 2
+    assert sum(recount(app).values()) == sum(kept(app, True).values()) == 2
+
+
+def test_an_error_of_the_source_is_told_and_not_that_of_the_batch(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webapp.ingest.writer.BATCH_ROWS", 2)
+    source_id = make_source(app)
+
+    def read() -> None:
+        with Writer(db.engine, source_id) as writer:
+            writer.put_runs([make_run()])
+            writer.put_step(make_step(999, 1))
+            writer.put_step(make_step(999, 2))
+            raise SourceError("cannot be read")
+
+    with app.app_context(), pytest.raises(SourceError, match="cannot be read"):
+        read()
+    assert recount(app) == {}

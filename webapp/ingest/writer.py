@@ -77,7 +77,7 @@ class Writer:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Write what is waiting, unless an error ended the block; no thread is left."""
+        """Write what is waiting, unless an error ended the block; nothing is under way then."""
         if kind is None:
             self.flush()
         elif self._under_way is not None:
