@@ -97,7 +97,8 @@ def plan_steps(filters: StepFilters, found: Lookups, is_count: bool = False) -> 
 def is_empty(filters: StepFilters, found: Lookups) -> bool:
     """Tell whether no row can pass."""
     is_unknown_run = (filters.run_id or filters.run_uuid) and not found.run_ids
-    return bool(is_unknown_run or (filters.step_name and not found.names))
+    is_unknown_name = filters.step_name and not found.names
+    return bool(is_unknown_run or is_unknown_name or 0 in _sizes(filters, found).values())
 
 
 def plan_walk(filters: StepFilters, found: Lookups, n: int) -> tuple[Subquery, Plan]:
@@ -117,13 +118,40 @@ def find_leading(filters: StepFilters, found: Lookups) -> Column | None:
     """Return the column whose index finds the fewest rows, if these are few."""
     if found.run_ids:
         return Step.run_id
-    sizes = {
+    sizes = _sizes(filters, found)
+    return min(sizes, key=lambda column: sizes[column], default=None)
+
+
+def _sizes(filters: StepFilters, found: Lookups) -> dict[Column, int]:
+    """Return the sizes that hold for these filters: they may lack a status that `found` has."""
+    return {
         column: n
         for column, n in found.sizes.items()
         if (column not in _COUNTED or getattr(filters, column.key))
         and (column not in _MEASURED_BY_STATUS or filters.status == found.status)
     }
-    return min(sizes, key=lambda column: sizes[column], default=None)
+
+
+def order_of(
+    filters: StepFilters, leading: Column | None, found: Lookups = _NOTHING
+) -> list[ColumnElement[Any]]:
+    """Return the order of the list; the id breaks ties. A step that never began began first.
+
+    Where another column leads, what it finds is sorted: SQLite would rather walk all rows in the
+    order of the list until a page is full of those.
+    """
+    column = sort_column(filters)
+    goes_by_id = column is Step.id and (
+        any(leading is one for one in _COUNTED) or bool(found.run_ids)
+    )
+    is_sorted = leading is not None and leading is not column and not goes_by_id
+    columns = [column] if column is Step.id else [column, Step.id]
+    by: list[Any] = [unindexed(one) if is_sorted else one for one in columns]
+    is_descending = filters.sort.startswith("-")
+    order = [one.desc() if is_descending else one.asc() for one in by]
+    if column is Step.started_at:
+        order[0] = order[0].nulls_last() if is_descending else order[0].nulls_first()
+    return order
 
 
 def sort_column(filters: StepFilters) -> Column:

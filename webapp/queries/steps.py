@@ -26,6 +26,7 @@ from .step_plans import (
     find_leading,
     is_empty,
     look_up,
+    order_of,
     plan_steps,
     plan_walk,
     sort_column,
@@ -148,17 +149,18 @@ def _build(
 ) -> Select[Any]:
     """Build the statement of a page; `given` are the values that it will be run with."""
     found = Lookups(run_ids, list(names), {}, filters.status)
-    conditions = conditions_of(filters, found, getattr(Step, leading) if leading else None)
+    column = getattr(Step, leading) if leading else None
+    conditions = conditions_of(filters, found, column)
     conditions += [_ENDS[name] for name in sorted(given & _ENDS.keys())]
     if "after_id" in given:
         conditions.append(Step.id < _AFTER_ID if filters.sort == "-id" else Step.id > _AFTER_ID)
     # The ids first: an index alone finds them, so that no skipped row is read.
-    ids = select(Step.id).where(*conditions).order_by(*_order(filters))
+    ids = select(Step.id).where(*conditions).order_by(*order_of(filters, column, found))
     limit, offset = (bindparam(name, type_=BigInteger) for name in ("limit", "offset"))
     ids = ids.limit(limit).offset(offset)
     if columns is None:
         return ids
-    return _rows_of(columns).where(Step.id.in_(ids)).order_by(*_order(filters))
+    return _rows_of(columns).where(Step.id.in_(ids)).order_by(*order_of(filters, None))
 
 
 _AFTER_ID = bindparam("after_id", type_=BigInteger)
@@ -193,17 +195,6 @@ def _find_page(filters: StepFilters, after_id: int | None) -> _Page | None:
     if after_id is not None:
         values["after_id"] = after_id
     return _Page(filters, found, values)
-
-
-def _order(filters: StepFilters) -> list[ColumnElement[Any]]:
-    """Return the order of the list; the id breaks ties. A step that never began began first."""
-    column: Any = sort_column(filters)
-    columns = [column] if column is Step.id else [column, Step.id]
-    is_descending = filters.sort.startswith("-")
-    order = [one.desc() if is_descending else one.asc() for one in columns]
-    if column is Step.started_at:
-        order[0] = order[0].nulls_last() if is_descending else order[0].nulls_first()
-    return order
 
 
 def count_steps(filters: StepFilters, exact: bool = False, found: Lookups | None = None) -> Total:
