@@ -14,6 +14,7 @@ from sqlalchemy import BigInteger, ColumnElement, Row, Select, bindparam, func, 
 from sqlalchemy.orm import defer, joinedload
 from werkzeug.exceptions import NotFound
 
+from ..columns import UtcDateTime
 from ..extensions import db
 from ..filters import MAX_INTEGER, StepFilters
 from ..models import Run, Step
@@ -24,6 +25,7 @@ from .step_plans import (
     Lookups,
     conditions_of,
     find_leading,
+    find_stretch,
     is_empty,
     look_up,
     order_of,
@@ -121,7 +123,7 @@ class _Page:
 
     filters: StepFilters
     found: Lookups
-    values: dict[str, int]
+    values: dict[str, Any]
 
     def select(self, columns: tuple[Selected, ...] | None) -> Select[Any]:
         """Return the statement of these columns of the page, or of its ids alone."""
@@ -167,6 +169,9 @@ _AFTER_ID = bindparam("after_id", type_=BigInteger)
 _ENDS: dict[str, ColumnElement[bool]] = {
     "first_id": Step.id >= bindparam("first_id", type_=BigInteger),
     "end_id": Step.id < bindparam("end_id", type_=BigInteger),
+    "last_id": Step.id <= bindparam("last_id", type_=BigInteger),
+    "first_start": Step.started_at >= bindparam("first_start", type_=UtcDateTime),
+    "last_start": Step.started_at <= bindparam("last_start", type_=UtcDateTime),
 }
 
 
@@ -185,9 +190,11 @@ def _find_page(filters: StepFilters, after_id: int | None) -> _Page | None:
     found = look_up(filters)
     if filters.limit == 0 or is_empty(filters, found):
         return None
-    values = {"limit": filters.limit, "offset": filters.offset}
-    is_by_id = filters.is_documented and sort_column(filters) is Step.id
-    if is_by_id and find_leading(filters, found) is None:
+    values: dict[str, Any] = {"limit": filters.limit, "offset": filters.offset}
+    is_walk = find_leading(filters, found) is None
+    if is_walk and (filters.has_starts or filters.has_ends):
+        values |= find_stretch(filters)
+    if is_walk and filters.is_documented and sort_column(filters) is Step.id:
         span = find_span(filters, after_id)
         if span is None:
             return None

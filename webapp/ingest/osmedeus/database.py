@@ -123,8 +123,14 @@ class SourceDatabase:
         return self._quickly(lambda: self._find_rows(runs))
 
     def _find_rows(self, runs: list[SourceRun]) -> list[SourceRow]:
-        known = {run.key for run in runs}
+        known = {run.key: run.key for run in runs}
         by_id = {as_text(run.columns.get("id")): run.key for run in runs}
+        # Many rows have the same texts: kept once, a million rows take half of the memory.
+        texts: dict[str, str] = {}
+
+        def one(text: str) -> str:
+            return texts.setdefault(text, text)
+
         rows = []
         for (
             rowid,
@@ -139,17 +145,17 @@ class SourceDatabase:
             ended,
             command,
         ) in self._cursor.execute(self._select("step_results", _ROW_COLUMNS) + " ORDER BY rowid"):
-            run_id, run_uuid, name = as_text(run_id), as_text(run_uuid), as_text(name)
-            found = (run_uuid if run_uuid in known else None) if run_uuid else by_id.get(run_id)
+            run_id, run_uuid, name = as_text(run_id), as_text(run_uuid), one(as_text(name))
+            found = known.get(run_uuid) if run_uuid else by_id.get(run_id)
             rows.append(
                 SourceRow(
                     rowid=rowid,
                     key=storable_text(as_text(key)),
                     run_key=found,
-                    run_hint=run_uuid or run_id,
+                    run_hint=found or one(run_uuid or run_id),
                     name=name,
-                    step_type=as_text(step_type),
-                    status=as_text(status),
+                    step_type=one(as_text(step_type)),
+                    status=one(as_text(status)),
                     duration_ms=as_number(ms),
                     digest=hash((name, as_text(command))),
                     started_at=to_moment(parse_time(began)),

@@ -153,7 +153,7 @@ class _Import:
         return FolderLog(folder.name, log, workflow)
 
     def _steps_of(self, run: SourceRun) -> RunSteps:
-        ended = self._matching.steps.get(run.key, [])
+        ended = self._matching.steps.pop(run.key, [])
         return RunSteps(run.key, run.started_at, run.completed_at, ended)
 
     def _read_console(

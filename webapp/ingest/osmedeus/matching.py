@@ -127,9 +127,16 @@ def _match_rows(
     rows: Sequence[SourceRow], folders: Sequence[FolderLog], copies: set[tuple[int, int]]
 ) -> dict[tuple[int, int], SourceRow]:
     """Return the row of each line that has one, by (folder, event)."""
+    # What no line says needs no place in the index, which takes more memory than the rows.
+    said = {
+        event.digest
+        for folder in folders
+        for event in folder.log.events
+        if isinstance(event, StepLine)
+    }
     free: dict[tuple[int, int], list[SourceRow]] = defaultdict(list)
     for row in rows:
-        if row.completed_at is not None:
+        if row.completed_at is not None and row.digest in said:
             free[row.digest, row.completed_at // SECOND].append(row)
     found: dict[tuple[int, int], SourceRow] = {}
     for is_same in (_is_same_to_the_microsecond, _is_same_to_the_millisecond):

@@ -75,7 +75,9 @@ class RunWriter:
                 records = [run_record(run, self._shift(run.key)) for run in some]
                 run_ids |= self.writer.put_runs(records)
                 for run in some:
-                    self._write_steps(steps[run.key], run_ids[run.key], run.text("workspace"))
+                    # Taken out: what is written needs no memory any more.
+                    ended = steps.pop(run.key)
+                    self._write_steps(ended, run_ids[run.key], run.text("workspace"))
             self._write_orphans(orphans)
             self._write_artifacts(runs, run_ids, summary)
 
