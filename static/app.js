@@ -39,3 +39,9 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+
+// A link to a place in a page leads there over the login too: only the browser knows the place.
+document.addEventListener("submit", (event) => {
+  const next = event.target.querySelector("input[name='next']");
+  if (next && location.hash) next.value = next.value.split("#")[0] + location.hash;
+});

@@ -151,7 +151,14 @@
     else around.scrollTop += stays.getBoundingClientRect().top - top;
     if (document.activeElement === document.body) around.focus({ preventScroll: true });
     const lines = document.querySelectorAll("#output .line");
-    say(`Lines ${numberOf(lines[0])} to ${numberOf(lines[lines.length - 1])} are shown.`);
+    const [first, last] = [lines[0], lines[lines.length - 1]].map(numberOf);
+    say(`Lines ${first} to ${last} are shown.`);
+    const range = document.querySelector("#output .range-shown");
+    if (range) range.textContent = `lines ${grouped(first)}–${grouped(last)}`;
+  }
+
+  function grouped(number) {
+    return number.toLocaleString("en-US");
   }
 
   // New lines of a step that runs come in by themselves only for who reads at the end.

@@ -93,6 +93,12 @@ def test_htmx_is_sent_to_the_form_after_an_expired_login(client: FlaskClient, or
     response = client.get("/runs/7/live", headers=headers)
     assert response.headers["HX-Redirect"] == "/login?next=/steps?status%3Dfailed"
     assert response.text == ""
+    headers["HX-Current-URL"] = f"{origin}/steps/7#L10-L20"
+    response = client.get("/steps/7", headers=headers)
+    assert response.headers["HX-Redirect"] == "/login?next=/steps/7%23L10-L20"
+    assert client.post("/login", data={**FORM, "next": "/steps/7#L10-L20"}).location == (
+        "/steps/7#L10-L20"
+    )
 
 
 def test_forms_without_their_token_are_refused(app: Flask) -> None:
@@ -103,7 +109,8 @@ def test_forms_without_their_token_are_refused(app: Flask) -> None:
     token = re.search(r'name="csrf_token" value="([^"]+)"', client.get("/login").text)
     assert token
     assert client.post("/login", data={**FORM, "csrf_token": token[1]}).status_code == 302
-    client.post("/logout")
+    # Who is still in is told so.
+    assert "This form is out of date." in client.post("/logout").text
     assert client.get("/steps").status_code == 200
 
 

@@ -12,7 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text, update
 
-from webapp.accounts import add_account, make_token
+from webapp.accounts import add_account, change_role, make_token
 from webapp.columns import utc_now
 from webapp.extensions import db
 from webapp.models import Role, Token
@@ -237,6 +237,25 @@ def test_the_list_ends_and_says_so(app: Flask, signed_in: FlaskClient) -> None:
     page = signed_in.get("/tokens").text
     assert page.count("<tr>") == MAX_TOKENS + 1
     assert f"The newest {MAX_TOKENS} of {MAX_TOKENS + 1}." in page
+
+
+def test_a_scope_that_a_viewer_may_not_give_is_refused_with_a_reason(app: Flask) -> None:
+    page = make(make_user(app, "vic"), scope="admin")
+    assert "vic is a viewer" in error_of(page, "scope")
+    assert "stepboard_" not in page
+
+
+def test_what_a_token_may_no_more_is_not_said_of_it(app: Flask, signed_in: FlaskClient) -> None:
+    vic = make_user(app, "vic", Role.ADMIN)
+    make(vic, scope="admin")
+    assert 'class="word">may </span>admin</td>' in vic.get("/tokens").text
+    with app.app_context():
+        user = find_user_named("vic")
+        assert user
+        change_role(user.id, Role.VIEWER)
+    for client, address in ((vic, "/tokens"), (signed_in, "/tokens?user_id=all")):
+        page = client.get(address).text
+        assert "read only" in page and "</span>admin</td>" not in page
 
 
 def test_markup_in_a_name_is_shown_as_text(signed_in: FlaskClient) -> None:

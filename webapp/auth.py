@@ -246,9 +246,12 @@ def answer_anonymous() -> ResponseReturnValue:
 
 
 def _page_of_fragment() -> str | None:
-    """Return the path of the page that htmx says the reader is on."""
+    """Return the path of the page that htmx says the reader is on, and the place in it."""
     path = shown_path()
-    return path if is_own_path(path) else None
+    _, _, place = request.headers.get("HX-Current-URL", "").partition("#")
+    if not is_own_path(path):
+        return None
+    return f"{path}#{place}" if place else path
 
 
 def _page_of_form() -> str | None:

@@ -50,9 +50,11 @@ def wants_json() -> bool:
 
 def _show_stale_form(error: CSRFError) -> ResponseReturnValue:
     """Answer a form of a page from before a login or a logout in another tab."""
-    if request.endpoint in ("pages.login", "pages.logout"):
-        # Either leads on by itself when it is done already, and to a fresh form when not.
+    if request.endpoint == "pages.login":
+        # It leads on by itself when that is done already, and to a fresh form when not.
         return redirect(url_for("pages.login", next=request.values.get("next") or None))
+    if request.endpoint == "pages.logout" and not current_user.is_authenticated:
+        return redirect(url_for("pages.login"))
     if not current_user.is_authenticated:
         # As for any page: to the login, and back to where one was.
         answer: ResponseReturnValue = login_manager.unauthorized()

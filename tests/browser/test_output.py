@@ -173,6 +173,7 @@ def test_earlier_lines_come_without_moving_those_being_read(
     before = page.evaluate(TOP_OF, "L19001")
     page.locator("#load-earlier").click()
     expect(page.locator(".line")).to_have_count(1_500)
+    expect(page.locator(".range-shown")).to_have_text("lines 18,501–20,000")
     assert abs(page.evaluate(TOP_OF, "L19001") - before) < 2
     page.get_by_role("link", name="start", exact=True).click()
     expect(page.locator("#L1")).to_be_in_viewport()
@@ -181,6 +182,16 @@ def test_earlier_lines_come_without_moving_those_being_read(
     page.locator("#load-later").click()
     expect(page.locator(".line")).to_have_count(1_000)
     assert abs(page.evaluate(TOP_OF, "L500") - before) < 2
+
+
+def test_a_link_to_lines_leads_to_them_over_the_login(scripted_page: Page, server: str) -> None:
+    page = scripted_page
+    page.goto(f"{server}/steps/1#L10-L20")
+    page.get_by_label("Name").fill("admin")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.locator(".line.marked")).to_have_count(11)
+    assert page.url.endswith("/steps/1#L10-L20")
 
 
 def test_earlier_lines_are_a_link_away_without_scripts(make_page: MakePage, server: str) -> None:

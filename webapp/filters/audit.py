@@ -1,6 +1,6 @@
 """Read and write the filters of audit events; pure."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
@@ -37,7 +37,7 @@ class AuditFilters(ListFilters):
     def read(cls, reader: ArgsReader) -> Self:
         """Read what a reader has; it is asked for every parameter there is."""
         reader.refuse_unknown(cls.names())
-        filters = cls(
+        return cls(
             action=reader.choices("action", Action),
             actor=reader.texts("actor"),
             created_after=reader.time("created_after"),
@@ -46,5 +46,6 @@ class AuditFilters(ListFilters):
             offset=reader.integer("offset", 0),
             limit=reader.limit(),
             default_sort=cls.api_sort(),
+            # Last, as what is read above finds them.
+            errors=tuple(reader.errors),
         )
-        return replace(filters, errors=tuple(reader.errors))

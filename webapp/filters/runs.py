@@ -1,6 +1,6 @@
 """Read and write the filters of runs; pure."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 from werkzeug.datastructures import MultiDict
@@ -40,7 +40,7 @@ class RunFilters(TimedFilters):
     ) -> Self:
         """Read what a reader has; it is asked for every parameter there is but some others."""
         reader.refuse_unknown((*cls.names(), *others))
-        filters = cls(
+        return cls(
             status=reader.choices("status", RunStatus),
             workflow_name=reader.texts("workflow_name"),
             target=reader.texts("target"),
@@ -51,5 +51,6 @@ class RunFilters(TimedFilters):
             offset=reader.integer("offset", 0),
             limit=reader.limit(),
             default_sort=default_sort,
+            # Last, as what is read above finds them.
+            errors=tuple(reader.errors),
         )
-        return replace(filters, errors=tuple(reader.errors))

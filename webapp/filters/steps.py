@@ -1,6 +1,6 @@
 """Read and write the filters of steps; pure."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Self
 
 from werkzeug.datastructures import MultiDict
@@ -42,14 +42,15 @@ class StepFilters(TimedFilters):
     ) -> Self:
         """Read what a reader has; it is asked for every parameter there is but some others."""
         reader.refuse_unknown((*cls.names(), *others))
-        filters = cls(
+        return cls(
             **cls._read(reader),
             sort=reader.choice("sort", (*SORTS, *(f"-{name}" for name in SORTS)), default_sort),
             offset=reader.integer("offset", 0),
             limit=reader.limit(),
             default_sort=default_sort,
+            # Last, as what is read above finds them.
+            errors=tuple(reader.errors),
         )
-        return replace(filters, errors=tuple(reader.errors))
 
     @classmethod
     def _read(cls, reader: ArgsReader) -> dict[str, Any]:

@@ -103,13 +103,15 @@ class ListedToken(NamedTuple):
     expires_at: datetime | None
     user_id: int
     username: str
+    role: str
     is_active: bool
 
 
 def find_latest_tokens(user_id: int | None) -> list[ListedToken]:
     """Return the newest tokens of a user, or of everyone: first those that work."""
-    columns = [getattr(Token, name) for name in ListedToken._fields[:-2]]
-    statement = select(*columns, User.username, User.is_active).join(Token.user)
+    of_owner = (User.username, User.role, User.is_active)
+    columns = [getattr(Token, name) for name in ListedToken._fields[: -len(of_owner)]]
+    statement = select(*columns, *of_owner).join(Token.user)
     if user_id is not None:
         statement = statement.where(Token.user_id == user_id)
     statement = statement.order_by(case((_has_expired(), 1), else_=0), Token.id.desc())
