@@ -88,6 +88,8 @@ def _analyze() -> None:
     # PostgreSQL does so by itself, within a minute.
     if db.engine.dialect.name == "postgresql":
         with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            # That of requests is too short for ten million rows.
+            connection.exec_driver_sql("SET statement_timeout = 0")
             connection.exec_driver_sql("VACUUM ANALYZE")
 
 
