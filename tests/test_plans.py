@@ -18,10 +18,10 @@ from werkzeug.exceptions import NotFound
 from webapp.extensions import db
 from webapp.filters import RunFilters, StepFilters
 from webapp.models import StepStatus
-from webapp.queries import step_plans
+from webapp.queries import step_sizes
 from webapp.queries.run_groups import get_run_group
 from webapp.queries.runs import find_runs
-from webapp.queries.step_plans import RARE
+from webapp.queries.step_sizes import RARE
 from webapp.queries.steps import API_COLUMNS, LIST_COLUMNS, count_steps, find_steps
 
 from .conftest import make_app
@@ -103,7 +103,7 @@ def test_no_list_or_total_reads_a_table_or_sorts_much(
     rare: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(step_plans, "RARE", rare)
+    monkeypatch.setattr(step_sizes, "RARE", rare)
     for place, combination in enumerate(itertools.product(*values)):
         names = ("workspace", "status", "step_type", "run_id", "run_uuid")
         offset, limit = PAGES[place % len(PAGES)]
@@ -137,7 +137,7 @@ def test_what_is_rare_in_a_workspace_is_found_in_the_index_of_workspaces(
     app: Flask, monkeypatch: pytest.MonkeyPatch, order: str
 ) -> None:
     """To walk all ids for it took 15 s of 10,000,000 steps."""
-    monkeypatch.setattr(step_plans, "RARE", -1)
+    monkeypatch.setattr(step_sizes, "RARE", -1)
     filters = StepFilters(
         workspace=("ws-3",), status=("completed",), step_type=("bash",), sort=order
     )

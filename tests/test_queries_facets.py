@@ -5,7 +5,7 @@ from flask import Flask
 
 from webapp.filters import StepFilters
 from webapp.models import StepStatus
-from webapp.queries import facets, step_plans
+from webapp.queries import facets, step_conditions, step_sizes
 from webapp.queries.facets import StepFacets
 
 from .data import START, make_run, make_step, write
@@ -45,7 +45,7 @@ def test_each_filter_leaves_itself_aside(app: Flask) -> None:
 def test_a_name_with_many_steps_is_counted_no_further_than_needed(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (facets, step_plans):
+    for module in (facets, step_sizes):
         monkeypatch.setattr(module, "COUNTED", 10, raising=False)
     monkeypatch.setattr("webapp.queries.counts.COUNTED", 10)
     found = facets_of(app, step_name="name")
@@ -64,7 +64,7 @@ def test_a_name_with_many_steps_is_counted_no_further_than_needed(
 def test_a_long_range_of_time_is_counted_by_status_and_all_steps_still_exactly(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (facets, step_plans):
+    for module in (facets, step_sizes):
         monkeypatch.setattr(module, "COUNTED", 10)
     found = facets_of(app, started_after=START)
     assert (str(found.total), found.by_type) == ("10+", None)
@@ -79,7 +79,8 @@ def test_a_long_range_of_time_is_counted_by_status_and_all_steps_still_exactly(
 def test_many_different_names_are_not_taken_for_many_steps(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(step_plans, "LISTED_NAMES", 2)
+    for module in (step_conditions, step_sizes):
+        monkeypatch.setattr(module, "LISTED_NAMES", 2)
     found = facets_of(app, step_name="name")
     assert str(found.total) == "29"
     assert found.by_status

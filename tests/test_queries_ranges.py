@@ -13,7 +13,7 @@ from webapp.columns import utc_now
 from webapp.filters import StepFilters, part_negated
 from webapp.ingest.records import RunRecord, StepRecord
 from webapp.models import Recovered, StepStatus
-from webapp.queries import step_plans
+from webapp.queries import step_sizes
 from webapp.queries.facets import StepFacets
 from webapp.queries.steps import LIST_COLUMNS, count_steps, find_steps
 
@@ -140,8 +140,8 @@ def test_every_filter_and_order_finds_what_a_plain_filter_finds(
     app: Flask, rows: Rows, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Few rows lead by their index, many are walked in order: both give the same."""
-    monkeypatch.setattr(step_plans, "RARE", few)
-    monkeypatch.setattr(step_plans, "COUNTED", few)
+    monkeypatch.setattr(step_sizes, "RARE", few)
+    monkeypatch.setattr(step_sizes, "COUNTED", few)
     with app.app_context():
         for values, sort in itertools.product(FILTERS, SORTS):
             filters = StepFilters(**values, sort=sort, offset=3, limit=15)
@@ -185,7 +185,7 @@ def test_a_total_that_would_be_dear_is_a_lower_bound_until_asked_for(
     app: Flask, rows: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("webapp.queries.counts.COUNTED", 50)
-    monkeypatch.setattr(step_plans, "COUNTED", 50)
+    monkeypatch.setattr(step_sizes, "COUNTED", 50)
     filters = StepFilters(started_after=START)
     with app.app_context():
         assert str(count_steps(filters)) == "50+"
@@ -195,8 +195,8 @@ def test_a_total_that_would_be_dear_is_a_lower_bound_until_asked_for(
 def test_a_count_looks_at_so_many_rows_and_says_so(
     app: Flask, rows: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(step_plans, "COUNTED", 0)
-    monkeypatch.setattr(step_plans, "RARE", 0)
+    monkeypatch.setattr(step_sizes, "COUNTED", 0)
+    monkeypatch.setattr(step_sizes, "RARE", 0)
     monkeypatch.setattr("webapp.queries.steps.WALKED", 60)
     with app.app_context():
         for values in FILTERS[1:]:
@@ -214,8 +214,8 @@ def test_no_list_sorts_what_it_can_walk_and_no_count_reads_rows_for_what_an_inde
     app: Flask, rows: Rows, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A list by id may walk the table itself, as far as a page needs."""
-    monkeypatch.setattr(step_plans, "RARE", few)
-    monkeypatch.setattr(step_plans, "COUNTED", few)
+    monkeypatch.setattr(step_sizes, "RARE", few)
+    monkeypatch.setattr(step_sizes, "COUNTED", few)
     for values, sort in itertools.product(FILTERS, SORTS):
         filters = StepFilters(**values, sort=sort)
         lines = explain_statements(app, lambda: find_steps(filters, LIST_COLUMNS))  # noqa: B023
@@ -240,5 +240,5 @@ def test_a_range_that_lies_at_the_other_end_is_walked_to_at_once(app: Flask) -> 
     write(app, [make_run("run-1", wanted_id=1)], steps)
     filters = StepFilters(started_after=START + timedelta(minutes=91), sort="id")
     with app.app_context():
-        assert step_plans.find_stretch(filters) == {"first_id": 91, "last_id": 100}
-        assert step_plans.find_stretch(replace(filters, sort="-id")) == {}
+        assert step_sizes.find_stretch(filters) == {"first_id": 91, "last_id": 100}
+        assert step_sizes.find_stretch(replace(filters, sort="-id")) == {}

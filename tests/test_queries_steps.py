@@ -9,7 +9,7 @@ from flask import Flask
 
 from webapp.filters import StepFilters
 from webapp.models import Step, StepStatus
-from webapp.queries import step_plans
+from webapp.queries import step_conditions, step_sizes
 from webapp.queries.counts import count_by_value
 from webapp.queries.steps import API_COLUMNS, count_steps, find_steps
 
@@ -97,7 +97,7 @@ def test_every_combination_finds_what_a_plain_filter_finds(
     app: Flask, rows: list[Row], rare: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rare values lead by their index, others walk the blocks: all give the same."""
-    monkeypatch.setattr(step_plans, "RARE", rare)
+    monkeypatch.setattr(step_sizes, "RARE", rare)
     combinations = itertools.product(
         ((), ("example_com",), ("100%", "example.com"), ("nowhere",)),
         ((), ("completed",), ("failed", "running"), ("!completed",), ("failed", "!failed")),
@@ -129,7 +129,7 @@ def test_every_combination_finds_what_a_plain_filter_finds(
 def test_pages_follow_each_other_without_gap_or_overlap(
     app: Flask, rows: list[Row], sort: str, limit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(step_plans, "RARE", 0)
+    monkeypatch.setattr(step_sizes, "RARE", 0)
     with app.app_context():
         for status in ((), ("failed",), ("pending",)):
             filters = StepFilters(status=status, sort=sort, limit=limit)
@@ -144,7 +144,8 @@ def test_a_name_is_looked_for_as_it_stands_whatever_its_case(
     with app.app_context():
         _assert_same(rows, StepFilters(step_name=name))
         # So many names that they are compared by their text.
-        monkeypatch.setattr(step_plans, "LISTED_NAMES", 0)
+        for module in (step_conditions, step_sizes):
+            monkeypatch.setattr(module, "LISTED_NAMES", 0)
         _assert_same(rows, StepFilters(step_name=name, status=("completed",), sort="-id"))
 
 
@@ -181,7 +182,7 @@ def test_an_empty_database_has_no_steps(app: Flask) -> None:
 def test_no_page_scans_the_table_or_sorts(
     app: Flask, rows: list[Row], rare: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(step_plans, "RARE", rare)
+    monkeypatch.setattr(step_sizes, "RARE", rare)
     single = itertools.product(
         ((), ("example_com",)), ((), ("failed",)), ((), ("bash",)), ((), (3,)), ("id", "-id")
     )

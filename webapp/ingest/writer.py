@@ -13,13 +13,14 @@ from contextlib import contextmanager
 from dataclasses import fields
 from typing import Any, NamedTuple, Self
 
-from sqlalchemy import Connection, Engine, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, Row, bindparam, delete, insert, select, update
 
 from ..models import Artifact, Base, Run, Step, table_of
 from .bulk import RowPreparer, insert_prepared
 from .counters import get_counter, set_counter
 from .locking import locked
 from .records import ArtifactRecord, RunRecord, StepRecord, Tally, WriterSummary
+from .run_ids import RunIds
 from .step_counts import StepCountDeltas
 from .step_names import StepNames
 from .step_values import COMPARED, StepValues, is_changed, step_values, storable_json
@@ -29,8 +30,6 @@ BATCH_ROWS = 20_000
 # Two batches are in memory at once.
 BATCH_CHARACTERS = 12 * 1024 * 1024
 KEYS_PER_QUERY = 500
-# A source's own number larger than this would leave none for the runs after it.
-LARGEST_WANTED_ID = 2**53
 
 Values = dict[str, Any]
 
@@ -91,7 +90,7 @@ class Writer:
         wanted = [one.pop("wanted_id") for one in values]
         with self._transaction() as connection:
             old = self._find_by_keys(connection, Run, [one["source_key"] for one in values])
-            ids = _RunIds(connection, wanted)
+            ids = RunIds(connection, wanted)
             added = []
             for one, wanted_id in zip(values, wanted, strict=True):
                 if one["source_key"] in old:
@@ -284,27 +283,6 @@ class Writer:
         elif self._alone_at != last_id:
             self._alone_at = None
         return self._alone_at is not None
-
-
-class _RunIds:
-    """Give out numbers for runs: the source's own where it is free, else the next."""
-
-    def __init__(self, connection: Connection, wanted: Sequence[int | None]) -> None:
-        numbers = [number for number in wanted if number and number <= LARGEST_WANTED_ID]
-        self._last = connection.execute(select(func.max(Run.id))).scalar() or 0
-        self._taken: set[int] = set()
-        for start in range(0, len(numbers), KEYS_PER_QUERY):
-            some = select(Run.id).where(Run.id.in_(numbers[start : start + KEYS_PER_QUERY]))
-            self._taken.update(connection.execute(some).scalars())
-
-    def take(self, wanted: int | None) -> int:
-        is_free = (
-            wanted is not None and 0 < wanted <= LARGEST_WANTED_ID and wanted not in self._taken
-        )
-        number = wanted if is_free and wanted is not None else self._last + 1
-        self._taken.add(number)
-        self._last = max(self._last, number)
-        return number
 
 
 def _run_values(record: RunRecord) -> Values:

@@ -20,7 +20,9 @@ from .counts import (
 )
 from .kept import kept
 from .plain import fetch
-from .step_plans import Lookups, look_up, plan_steps
+from .step_conditions import Lookups
+from .step_plans import plan_steps
+from .step_sizes import look_up
 from .steps import count_steps
 
 Cells = Mapping[tuple[str, str], int]

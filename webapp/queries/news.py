@@ -10,7 +10,8 @@ from ..models import Run, Step
 from .conditions import Column
 from .counts import COUNTED, Total, count_up_to, run_conditions
 from .kept import kept
-from .step_plans import look_up, plan_steps
+from .step_plans import plan_steps
+from .step_sizes import look_up
 
 
 @kept

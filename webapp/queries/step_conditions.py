@@ -1,20 +1,108 @@
-"""Turn the filters of steps that ask for runs and ranges into WHERE conditions.
+"""Turn the filters of steps into WHERE conditions.
 
 Each takes a `way` to write a column, which decides whether an index may be used for it.
 """
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, select
 
 from ..filters import StepFilters, chosen_of, part_negated
-from ..models import Run, Step, StepStatus
-from .conditions import Column, any_of
+from ..models import Recovered, Run, Step, StepStatus
+from .conditions import Column, any_of, chosen, unindexed
 
 Way = Callable[[Column], Any]
+# More names than this are compared by their text, not listed in the statement.
+LISTED_NAMES = 1_000
+# Of these the counts are kept.
+COUNTED_COLUMNS = (Step.workspace, Step.status, Step.step_type)
 # Only what has ended has a duration.
 HAVE_DURATIONS = (StepStatus.COMPLETED, StepStatus.FAILED)
+_RECOVERED = (Recovered.EXECUTION_LOG, Recovered.CONSOLE_LOG)
+
+
+class Lookups(NamedTuple):
+    """What is looked up once for all that a list needs.
+
+    `run_ids` are the runs asked for by number and UUID, `names` the step names that contain the
+    text. `sizes` tells how many rows a filter alone lets through, where that is less than its
+    index is good for; those of the start and the end hold for this `status` alone.
+    """
+
+    run_ids: tuple[int, ...]
+    names: list[str]
+    sizes: Mapping[Column, int]
+    status: tuple[str, ...]
+
+
+NOTHING = Lookups((), [], {}, ())
+
+
+def are_listed(names: list[str]) -> bool:
+    """Tell whether there are names, and so few that a statement lists them."""
+    return 0 < len(names) <= LISTED_NAMES
+
+
+def conditions_of(
+    filters: StepFilters,
+    found: Lookups,
+    leading: Column | None,
+    way: Callable[[Column], Any] | None = None,
+) -> list[ColumnElement[bool]]:
+    """Return the WHERE conditions; only what leads or sorts may be looked up by its index.
+
+    `way` says how to write a column, where the rows are not those of the table.
+    """
+    walked = leading if leading is not None else sort_column(filters)
+    plain: tuple[Column, ...] = (walked,)
+    if walked is Step.started_at and is_one(filters.status):
+        # There is an index of both.
+        plain = (Step.started_at, Step.status)
+    if walked is Step.completed_at:
+        plain = (Step.completed_at, Step.status)
+    if walked is Step.id and len(filters.workspace) == 1:
+        # Its index goes by the id too, and holds the status and the type: where these are rare,
+        # to walk all ids would take seconds.
+        plain = (Step.id, Step.workspace)
+
+    def of_table(column: Column) -> Any:
+        return column if any(column is one for one in plain) else unindexed(column)
+
+    way = way or of_table
+    conditions = [*run_conditions(filters, found.run_ids, way)]
+    for column in COUNTED_COLUMNS:
+        if values := getattr(filters, column.key):
+            is_exact = column is Step.workspace
+            conditions.append((any_of if is_exact else chosen)(way(column), values))
+    if are_listed(found.names):
+        conditions.append(any_of(way(Step.step_name), found.names))
+    elif found.names:
+        conditions.append(way(Step.step_name).icontains(filters.step_name, autoescape=True))
+    if filters.module_name:
+        conditions.append(chosen(way(Step.module_name), filters.module_name))
+    if filters.recovered == "no":
+        conditions.append(way(Step.recovered) == Recovered.NO)
+    elif filters.recovered:
+        conditions.append(way(Step.recovered).in_(_RECOVERED))
+    if leading is Step.module_name or leading is Step.recovered:
+        # Said, so that the index without the empty ones can be used.
+        conditions.append(leading != "")
+    if walked is Step.completed_at:
+        # Said, as the status stands first in the index.
+        conditions.append(any_of(way(Step.status), statuses_of(filters)))
+    return [*conditions, *range_conditions(filters, way)]
+
+
+def sort_column(filters: StepFilters) -> Column:
+    """Return the column that the list is sorted by."""
+    columns = {one.key: one for one in (Step.id, Step.started_at, Step.duration_ms, Step.step_name)}
+    return columns[filters.sort.removeprefix("-")]
+
+
+def is_one(values: tuple[str, ...]) -> bool:
+    """Tell whether one value is asked for, and no other is excluded."""
+    return len(values) == 1 and not part_negated(values)[1]
 
 
 def run_conditions(

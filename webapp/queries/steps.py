@@ -21,18 +21,9 @@ from ..models import Run, Step
 from .conditions import Column, Selected
 from .counts import KEPT_STATEMENTS, Total, count_by_kept_counts, count_up_to, find_span
 from .plain import fetch
-from .step_plans import (
-    Lookups,
-    conditions_of,
-    find_leading,
-    find_stretch,
-    is_empty,
-    look_up,
-    order_of,
-    plan_steps,
-    plan_walk,
-    sort_column,
-)
+from .step_conditions import Lookups, conditions_of, sort_column
+from .step_plans import find_leading, is_empty, order_of, plan_steps, plan_walk
+from .step_sizes import find_stretch, look_up
 
 # What a list shows of a step: all but its texts.
 LIST_COLUMNS: tuple[Selected, ...] = (

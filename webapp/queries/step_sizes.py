@@ -1,0 +1,157 @@
+"""Find how many steps each filter lets through, as far as that decides how to look them up."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+
+from ..filters import ENDED, STARTED, StepFilters, part_negated
+from ..models import Run, Step, StepStatus
+from .conditions import Column, any_of
+from .counts import COUNTED, count_by_kept_counts, count_up_to
+from .distinct import find_step_names
+from .kept import kept
+from .plain import fetch
+from .step_conditions import (
+    COUNTED_COLUMNS,
+    LISTED_NAMES,
+    NOTHING,
+    Lookups,
+    conditions_of,
+    is_one,
+    sort_column,
+)
+
+# A value of no more rows than this is looked up through an index that lacks other filters.
+RARE = 2_000
+# The steps of no more runs than this are looked up run by run.
+LISTED_RUNS = 1_000
+# A range of no more rows than this is looked through for where its rows lie, in its index alone.
+STRETCHED = 1_000_000
+
+
+def look_up(filters: StepFilters) -> Lookups:
+    """Look up what planning needs to know."""
+    return _look_up(filters.of_any_order(), filters.moment)
+
+
+@kept
+def _look_up(filters: StepFilters, _moment: datetime | None) -> Lookups:
+    # One more tells that there are too many to list.
+    names = find_step_names(filters.step_name, LISTED_NAMES + 1) if filters.step_name else []
+    found = Lookups(_find_run_ids(filters), names, {}, filters.status)
+    if found.run_ids:
+        return found
+    return found._replace(sizes={**_measure(filters, found), **_measure_counted(filters)})
+
+
+def find_stretch(filters: StepFilters) -> dict[str, Any]:
+    """Return between which ids or starts all rows lie that a range of time lets through.
+
+    Empty where that is not worth knowing. A list that begins at the other end, the oldest of what
+    ran this week, say, would walk through all that came before.
+    """
+    return _find_stretch(filters.of_any_page(), filters.moment)
+
+
+@kept
+def _find_stretch(filters: StepFilters, _moment: datetime | None) -> dict[str, Any]:
+    column, is_descending = sort_column(filters), filters.sort.startswith("-")
+    if column is not Step.id and column is not Step.started_at:
+        return {}
+    stretch: dict[str, Any] = {}
+    ranges = {Step.started_at: filters.started_range(), Step.completed_at: filters.ended_range()}
+    for range_column, one, _ in alone(filters):
+        after, before = ranges.get(range_column, (None, None))
+        if range_column is column or (before if is_descending else after) is None:
+            continue
+        conditions = conditions_of(one, NOTHING, range_column)
+        rows = select(column.label("place")).where(*conditions).limit(STRETCHED + 1).subquery()
+        place = rows.c.place
+        statement = select(
+            func.min(place), func.max(place), func.count(), func.count(place)
+        ).select_from(rows)
+        first, last, n, n_placed = fetch(statement).one()
+        # One that never began has no place among the starts.
+        if n_placed == n <= STRETCHED and n:
+            name = "id" if column is Step.id else "start"
+            stretch |= {f"first_{name}": first, f"last_{name}": last}
+    return stretch
+
+
+def _find_run_ids(filters: StepFilters) -> tuple[int, ...]:
+    """Return the numbers of the runs that `run_id` and `run_uuid` both let through."""
+    if not filters.run_uuid:
+        return filters.run_id
+    statement = select(Run.id).where(any_of(Run.run_uuid, filters.run_uuid))
+    found = tuple(fetch(statement).scalars())
+    return tuple(set(found) & set(filters.run_id)) if filters.run_id else found
+
+
+def _measure(filters: StepFilters, found: Lookups) -> dict[Column, int]:
+    """Count what the filters without kept counts let through, each alone, if that is little."""
+    sizes = {}
+    for column, one, most in alone(filters):
+        conditions = conditions_of(one, found if one.step_name else NOTHING, column)
+        total = count_up_to(select(Step.id).where(*conditions), exact=False)
+        if total.is_exact and total.n <= most:
+            sizes[column] = total.n
+    return sizes | _measure_runs(filters)
+
+
+def alone(filters: StepFilters) -> Iterable[tuple[Column, StepFilters, int]]:
+    """Yield each filter that an index could lead, alone, and how many rows it is good for."""
+
+    def only(*names: str) -> StepFilters:
+        return StepFilters(**{name: getattr(filters, name) for name in names})
+
+    if filters.step_name:
+        yield Step.step_name, only("step_name"), COUNTED
+    if part_negated(filters.module_name)[0]:
+        yield Step.module_name, only("module_name"), RARE
+    if filters.recovered == "yes":
+        yield Step.recovered, only("recovered"), RARE
+    if filters.has_starts:
+        # There is an index of one status and the start.
+        status = ("status",) if is_one(filters.status) else ()
+        yield Step.started_at, only(*STARTED, "asked_at", *status), COUNTED
+    if filters.has_ends:
+        yield Step.completed_at, only(*ENDED, "asked_at", "status"), COUNTED
+    if filters.has_durations:
+        yield Step.duration_ms, only("min_duration_ms", "max_duration_ms"), COUNTED
+
+
+def _measure_runs(filters: StepFilters) -> dict[Column, int]:
+    """Add up the kept counts of the runs of some workflows and targets, if these are few."""
+    parts = {
+        column: part_negated(getattr(filters, column.key))[0]
+        for column in (Run.workflow_name, Run.target)
+    }
+    wanted = [any_of(column, plain) for column, plain in parts.items() if plain]
+    if not wanted:
+        return {}
+    n = sum((getattr(Run, f"steps_{status}") for status in StepStatus), start=0 * Run.id)
+    runs = select(n.label("n")).where(*wanted).limit(LISTED_RUNS + 1).subquery()
+    statement = select(func.count(), func.coalesce(func.sum(runs.c.n), 0))
+    n_runs, n_steps = fetch(statement.select_from(runs)).one()
+    return {Step.run_id: int(n_steps)} if n_runs <= LISTED_RUNS and n_steps <= COUNTED else {}
+
+
+def _measure_counted(filters: StepFilters) -> dict[Column, int]:
+    """Return how many rows the one value of a counted column has, where these are few."""
+    sizes: dict[Column, int] = {}
+    for column in COUNTED_COLUMNS:
+        values = getattr(filters, column.key)
+        if len(values) == 1 and (column is Step.workspace or is_one(values)):
+            one_value = replace(StepFilters(), **{column.key: values})
+            n = count_by_kept_counts(one_value)
+            if n <= RARE:
+                sizes[column] = n
+    if not sizes and filters.is_documented and len(filters.workspace) == 1:
+        # The index of workspaces holds the status and the type: what is rare is found in it alone.
+        n = count_by_kept_counts(filters)
+        if n <= RARE:
+            sizes[Step.workspace] = n
+    return sizes
