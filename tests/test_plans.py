@@ -177,3 +177,14 @@ def test_what_no_row_passes_is_not_looked_for(app: Flask) -> None:
     plan = "\n".join(explain_statements(app, lambda: find_steps(filters, LIST_COLUMNS)))
     # Only counted: no order, no run beside it.
     assert "runs" not in plan and "duration_ms" in plan
+
+
+def test_a_page_beyond_all_that_can_pass_is_not_looked_for(app: Flask) -> None:
+    """All of a workspace was read, to find that there is no such page."""
+    filters = StepFilters(workspace=("ws-3",), step_type=("llm",), offset=5_000)
+    plan = "\n".join(explain_statements(app, lambda: find_steps(filters, LIST_COLUMNS)))
+    assert "ix_steps" not in plan and "runs" not in plan, plan
+    with app.app_context():
+        assert find_steps(filters, LIST_COLUMNS) == []
+        last = count_steps(filters).n - 1
+        assert len(find_steps(replace(filters, offset=last), LIST_COLUMNS)) == 1

@@ -59,7 +59,14 @@ def is_empty(filters: StepFilters, found: Lookups) -> bool:
     """Tell whether no row can pass."""
     is_unknown_run = (filters.run_id or filters.run_uuid) and not found.run_ids
     is_unknown_name = filters.step_name and not found.names
-    return bool(is_unknown_run or is_unknown_name or 0 in _sizes(filters, found).values())
+    least = min(_sizes(filters, found).values(), default=None)
+    return bool(is_unknown_run or is_unknown_name or least == 0)
+
+
+def is_beyond(filters: StepFilters, found: Lookups) -> bool:
+    """Tell whether the page begins after all that one of the filters lets through."""
+    least = min(_sizes(filters, found).values(), default=None)
+    return least is not None and filters.offset >= least
 
 
 def plan_walk(filters: StepFilters, found: Lookups, n: int) -> tuple[Subquery, Plan]:

@@ -22,7 +22,7 @@ from .conditions import Column, Selected
 from .counts import KEPT_STATEMENTS, Total, count_by_kept_counts, count_up_to, find_span
 from .plain import fetch
 from .step_conditions import Lookups, conditions_of, sort_column
-from .step_plans import find_leading, is_empty, order_of, plan_steps, plan_walk
+from .step_plans import find_leading, is_beyond, is_empty, order_of, plan_steps, plan_walk
 from .step_sizes import find_stretch, look_up
 
 # What a list shows of a step: all but its texts.
@@ -179,7 +179,7 @@ def _rows_of(columns: tuple[Selected, ...]) -> Select[Any]:
 def _find_page(filters: StepFilters, after_id: int | None) -> _Page | None:
     """Return what tells the page; None where it can have no row."""
     found = look_up(filters)
-    if filters.limit == 0 or is_empty(filters, found):
+    if filters.limit == 0 or is_empty(filters, found) or is_beyond(filters, found):
         return None
     values: dict[str, Any] = {"limit": filters.limit, "offset": filters.offset}
     is_walk = find_leading(filters, found) is None
