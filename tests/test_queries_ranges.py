@@ -13,7 +13,7 @@ from webapp.columns import utc_now
 from webapp.filters import StepFilters, part_negated
 from webapp.ingest.records import RunRecord, StepRecord
 from webapp.models import Recovered, StepStatus
-from webapp.queries import step_sizes
+from webapp.queries import facets, step_sizes
 from webapp.queries.facets import StepFacets
 from webapp.queries.steps import LIST_COLUMNS, count_steps, find_steps
 
@@ -242,3 +242,39 @@ def test_a_range_that_lies_at_the_other_end_is_walked_to_at_once(app: Flask) -> 
     with app.app_context():
         assert step_sizes.find_stretch(filters) == {"first_id": 91, "last_id": 100}
         assert step_sizes.find_stretch(replace(filters, sort="-id")) == {}
+
+
+@pytest.mark.parametrize("few", [0, 3, 40])
+def test_the_counts_beside_the_statuses_are_those_of_their_lists(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    """Of a status without a row in the range they were those of the whole table."""
+    for module in (facets, step_sizes):
+        monkeypatch.setattr(module, "COUNTED", few)
+    monkeypatch.setattr("webapp.queries.counts.COUNTED", few)
+    steps = [
+        make_step(
+            1,
+            n,
+            status=StepStatus.FAILED if n < 20 else StepStatus.COMPLETED,
+            step_type=kind,
+            started_at=START + timedelta(minutes=n),
+        )
+        for n, kind in zip(range(1, 101), itertools.cycle(("bash", "http")), strict=False)
+    ]
+    write(app, [make_run("run-1", wanted_id=1)], steps)
+    statuses = ((), *((status.value,) for status in StepStatus))
+    with app.app_context():
+        for status, kind, after in itertools.product(statuses, ((), ("bash",), ("llm",)), (0, 60)):
+            filters = StepFilters(
+                started_after=START + timedelta(minutes=after), status=status, step_type=kind
+            )
+            found = StepFacets.of(filters)
+            assert str(found.total) == str(count_steps(filters)), filters
+            for value, total in (found.by_status or {}).items():
+                of_status = replace(filters, status=(value,))
+                n = count_steps(of_status, exact=True).n
+                assert (total.n, total.is_exact) == (min(n, few), n <= few) or total.n == n, (
+                    filters,
+                    value,
+                )

@@ -34,9 +34,10 @@ class Lookups(NamedTuple):
     names: list[str]
     sizes: Mapping[Column, int]
     status: tuple[str, ...]
+    step_type: tuple[str, ...]
 
 
-NOTHING = Lookups((), [], {}, ())
+NOTHING = Lookups((), [], {}, (), ())
 
 
 def are_listed(names: list[str]) -> bool:

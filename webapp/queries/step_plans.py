@@ -7,7 +7,7 @@ filters are common, rows are walked in the order of the list until a page is ful
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, select
+from sqlalchemy import ColumnElement, Subquery, false, select
 
 from ..filters import StepFilters
 from ..models import Step
@@ -47,7 +47,8 @@ def plan_steps(filters: StepFilters, found: Lookups, is_count: bool = False) -> 
     `found` is of the same filters, or of some that had a status or a type more.
     """
     if is_empty(filters, found):
-        return Plan([], None, is_empty=True)
+        # Said in the conditions too: without any, all rows would pass.
+        return Plan([false()], None, is_empty=True)
     leading = find_leading(filters, found)
     is_walk = leading is None
     if is_walk and is_count:
@@ -91,13 +92,18 @@ def find_leading(filters: StepFilters, found: Lookups) -> Column | None:
 
 
 def _sizes(filters: StepFilters, found: Lookups) -> dict[Column, int]:
-    """Return the sizes that hold for these filters: they may lack a status that `found` has."""
-    return {
-        column: n
-        for column, n in found.sizes.items()
-        if (column not in COUNTED_COLUMNS or getattr(filters, column.key))
-        and (column not in _MEASURED_BY_STATUS or filters.status == found.status)
+    """Return the sizes that hold for these filters.
+
+    `found` may be of another status or type, or of one where these have none.
+    """
+    is_same_status = filters.status == found.status
+    holds: dict[Column, bool] = {
+        Step.workspace: bool(filters.workspace),
+        Step.status: is_same_status,
+        Step.step_type: filters.step_type == found.step_type,
     }
+    holds |= dict.fromkeys(_MEASURED_BY_STATUS, is_same_status)
+    return {column: n for column, n in found.sizes.items() if holds.get(column, True)}
 
 
 def order_of(

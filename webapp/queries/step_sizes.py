@@ -41,7 +41,7 @@ def look_up(filters: StepFilters) -> Lookups:
 def _look_up(filters: StepFilters, _moment: datetime | None) -> Lookups:
     # One more tells that there are too many to list.
     names = find_step_names(filters.step_name, LISTED_NAMES + 1) if filters.step_name else []
-    found = Lookups(_find_run_ids(filters), names, {}, filters.status)
+    found = Lookups(_find_run_ids(filters), names, {}, filters.status, filters.step_type)
     if found.run_ids:
         return found
     return found._replace(sizes={**_measure(filters, found), **_measure_counted(filters)})

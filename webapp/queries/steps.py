@@ -141,7 +141,7 @@ def _build(
     columns: tuple[Selected, ...] | None,
 ) -> Select[Any]:
     """Build the statement of a page; `given` are the values that it will be run with."""
-    found = Lookups(run_ids, list(names), {}, filters.status)
+    found = Lookups(run_ids, list(names), {}, filters.status, filters.step_type)
     column = getattr(Step, leading) if leading else None
     conditions = conditions_of(filters, found, column)
     conditions += [_ENDS[name] for name in sorted(given & _ENDS.keys())]
