@@ -39,7 +39,6 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-
 // A link to a place in a page leads there over the login too: only the browser knows the place.
 document.addEventListener("submit", (event) => {
   const next = event.target.querySelector("input[name='next']");

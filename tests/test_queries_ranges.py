@@ -231,19 +231,6 @@ def _scans(lines: list[str]) -> bool:
     return any(line.startswith("SCAN steps") and "INDEX" not in line for line in lines)
 
 
-def test_a_range_that_lies_at_the_other_end_is_walked_to_at_once(app: Flask) -> None:
-    """All before it was walked through: 15 s for the oldest that ran this week, of 10M."""
-    steps = [
-        make_step(1, n, started_at=START + timedelta(minutes=n), completed_at=None)
-        for n in range(1, 101)
-    ]
-    write(app, [make_run("run-1", wanted_id=1)], steps)
-    filters = StepFilters(started_after=START + timedelta(minutes=91), sort="id")
-    with app.app_context():
-        assert step_sizes.find_stretch(filters) == {"first_id": 91, "last_id": 100}
-        assert step_sizes.find_stretch(replace(filters, sort="-id")) == {}
-
-
 @pytest.mark.parametrize("few", [0, 3, 40])
 def test_the_counts_beside_the_statuses_are_those_of_their_lists(
     app: Flask, monkeypatch: pytest.MonkeyPatch, few: int

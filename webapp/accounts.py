@@ -9,9 +9,8 @@ from .audit import record
 from .columns import utc_now
 from .extensions import db
 from .keys import hash_key, make_token_key
-from .models import Action, Role, Scope, Token, User
+from .models import Action, Person, Role, Scope, Token, User
 from .passwords import hash_password, why_easy
-from .queries.callers import Person
 from .queries.sessions import delete_sessions
 from .queries.users import (
     delete_token,

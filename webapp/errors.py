@@ -53,8 +53,6 @@ def _show_stale_form(error: CSRFError) -> ResponseReturnValue:
     if request.endpoint == "pages.login":
         # It leads on by itself when that is done already, and to a fresh form when not.
         return redirect(url_for("pages.login", next=request.values.get("next") or None))
-    if request.endpoint == "pages.logout" and not current_user.is_authenticated:
-        return redirect(url_for("pages.login"))
     if not current_user.is_authenticated:
         # As for any page: to the login, and back to where one was.
         answer: ResponseReturnValue = login_manager.unauthorized()

@@ -11,8 +11,7 @@ from .columns import utc_now
 from .config import Settings
 from .extensions import db
 from .keys import hash_key, make_key
-from .models import Action, Session, User
-from .queries.callers import Person
+from .models import Action, Person, Session, User
 from .queries.sessions import delete_session, delete_sessions_from_before
 from .transactions import writing
 

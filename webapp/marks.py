@@ -17,13 +17,14 @@ BAR_HEIGHT = 8
 KEPT = 256
 
 
-@lru_cache(KEPT)
+# A text and markup that equals it are not the same.
+@lru_cache(KEPT, typed=True)
 def glyph(name: str) -> Markup:
     """Return a picture of the sprite, for the eye alone."""
     return Markup('<svg class="glyph" aria-hidden="true"><use href="#g-{}"/></svg>').format(name)
 
 
-@lru_cache(KEPT)
+@lru_cache(KEPT, typed=True)
 def status_mark(value: str, word: str = "") -> Markup:
     """Return a status, always as glyph, word and colour; `word` stands for its own."""
     name = status_glyph(value)
@@ -38,7 +39,7 @@ def run_status_mark(run: Any, silent: str, word: str = "running?") -> Markup:
     return Markup('<span class="state s-silent">{}{}</span>').format(glyph("unknown"), word)
 
 
-@lru_cache(KEPT)
+@lru_cache(KEPT, typed=True)
 def recovered_mark(recovered: str) -> Markup:
     """Return the mark of a step that its source's database does not have, else nothing."""
     if not recovered:

@@ -11,6 +11,8 @@ from sqlalchemy.exc import DBAPIError
 
 # SQLite takes so many rows by one statement, which it runs without a look at Python in between.
 ROWS_AT_ONCE = 500
+# Keys that one statement looks up.
+KEYS_PER_QUERY = 500
 # The least that SQLite allows of a statement.
 MOST_VALUES = 32_766
 
@@ -24,17 +26,20 @@ class RowPreparer:
     def __init__(self, dialect: Dialect, table: Table, names: Sequence[str]) -> None:
         """Prepare rows of the columns with these names, in their order."""
         types = [table.c[name].type.dialect_impl(dialect) for name in names]
-        processes = enumerate(kind.bind_processor(dialect) for kind in types)
-        self._processes = [(place, process) for place, process in processes if process]
+        self._processes = [
+            (place, type(kind), process)
+            for place, kind in enumerate(types)
+            if (process := kind.bind_processor(dialect))
+        ]
 
     def prepare(self, values: Sequence[Any]) -> list[Any]:
         """Return a row as the driver takes it; None, in any column, stands for NULL."""
         row = list(values)
         # A step often begins when its row was made: the same time twice.
-        known: dict[int, Any] = {}
-        for place, process in self._processes:
+        known: dict[tuple[type, int], Any] = {}
+        for place, kind, process in self._processes:
             if (value := row[place]) is not None:
-                key = id(value)
+                key = (kind, id(value))
                 if key not in known:
                     known[key] = process(value)
                 row[place] = known[key]
@@ -87,7 +92,7 @@ def _run(connection: Connection, into: str, on_conflict: str, n_names: int, rows
     most = min(ROWS_AT_ONCE, MOST_VALUES // n_names)
     one = f"({', '.join('?' * n_names)})"
     driver: Any = connection.connection.driver_connection
-    with _told_as_by_sqlalchemy(connection, f"{into} VALUES ...{on_conflict}"):
+    with told_as_by_sqlalchemy(connection, f"{into} VALUES ...{on_conflict}"):
         n_whole = len(rows) // most * most
         many = f"{into} VALUES {', '.join([one] * most)}{on_conflict}"
         for start in range(0, n_whole, most):
@@ -101,7 +106,7 @@ def _copy(connection: Connection, table: Table, names: Sequence[str], rows: Rows
     statement = SQL("COPY {} ({}) FROM STDIN").format(Identifier(table.name), columns)
     driver: Any = connection.connection.driver_connection
     with (
-        _told_as_by_sqlalchemy(connection, statement.as_string(None)),
+        told_as_by_sqlalchemy(connection, statement.as_string(None)),
         driver.cursor() as cursor,
         cursor.copy(statement) as copy,
     ):
@@ -110,13 +115,15 @@ def _copy(connection: Connection, table: Table, names: Sequence[str], rows: Rows
 
 
 @contextmanager
-def _told_as_by_sqlalchemy(connection: Connection, statement: str) -> Iterator[None]:
+def told_as_by_sqlalchemy(connection: Connection, statement: str) -> Iterator[None]:
     """Raise what the driver raises as SQLAlchemy does, by whose errors others go."""
     dialect: Any = connection.dialect
     base = dialect.dbapi.Error
     try:
         yield
     except base as error:
+        # Further lines of PostgreSQL's tell values, which may be secrets.
+        error.args = (str(error).partition("\n")[0],)
         is_lost = dialect.is_disconnect(error, connection.connection, None)
         if is_lost:
             connection.invalidate(error)

@@ -1,12 +1,14 @@
 """Hold the one lock of all that write steps and their counts."""
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from sqlalchemy import Connection, Engine, func, select
 
 from ..database import USUAL_CACHE, USUAL_CHECKPOINT
+from .bulk import told_as_by_sqlalchemy
 
 # Any number will do, so long as every writer on one PostgreSQL takes the same.
 ADVISORY_LOCK = 7_783_412
@@ -27,12 +29,15 @@ def locked(engine: Engine) -> Iterator[Connection]:
                 yield connection
             return
         driver: Any = connection.connection.driver_connection
-        _set_sizes(driver, WRITING_CACHE, WRITING_CHECKPOINT)
+        with told_as_by_sqlalchemy(connection, "PRAGMA ..."):
+            _set_sizes(driver, WRITING_CACHE, WRITING_CHECKPOINT)
         try:
             with connection.begin():
                 yield connection
         finally:
-            _set_sizes(driver, USUAL_CACHE, USUAL_CHECKPOINT)
+            # What the block raised is what matters.
+            with suppress(sqlite3.Error):
+                _set_sizes(driver, USUAL_CACHE, USUAL_CHECKPOINT)
 
 
 def _set_sizes(driver: Any, cache: int, checkpoint: int) -> None:

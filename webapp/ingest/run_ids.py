@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, func, select
 
 from ..models import Run
+from .bulk import KEYS_PER_QUERY
 
-KEYS_PER_QUERY = 500
 # A source's own number larger than this would leave none for the runs after it.
 LARGEST_WANTED_ID = 2**53
 

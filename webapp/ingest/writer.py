@@ -7,6 +7,7 @@ A full batch is written in a thread, while the next one gathers: the database wo
 Python's lock. There is one such thread at most, and whatever else a writer does waits for it.
 """
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple, Self
 from sqlalchemy import Connection, Engine, Row, bindparam, delete, insert, select, update
 
 from ..models import Artifact, Base, Run, Step, table_of
-from .bulk import RowPreparer, insert_prepared
+from .bulk import KEYS_PER_QUERY, RowPreparer, insert_prepared
 from .counters import get_counter, set_counter
 from .locking import locked
 from .records import ArtifactRecord, RunRecord, StepRecord, Tally, WriterSummary
@@ -26,13 +27,14 @@ from .step_names import StepNames
 from .step_values import COMPARED, StepValues, is_changed, step_values, storable_json
 from .versions import change_version
 
-BATCH_ROWS = 20_000
+# While a batch is written nobody else can write, a login neither, which waits for 5 s at most.
+BATCH_ROWS = 10_000
 # Two batches are in memory at once.
-BATCH_CHARACTERS = 12 * 1024 * 1024
-KEYS_PER_QUERY = 500
+BATCH_CHARACTERS = 8 * 1024 * 1024
 
 Values = dict[str, Any]
 
+log = logging.getLogger(__name__)
 
 STEP_COLUMNS = ("id", "source_id", *StepValues._fields)
 
@@ -77,11 +79,18 @@ class Writer:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Write what is waiting, unless an error ended the block; nothing is under way then."""
-        if kind is None:
-            self.flush()
-        elif self._under_way is not None:
-            # Of the two errors the first is told.
-            wait([self._under_way])
+        try:
+            if kind is None:
+                self.flush()
+        finally:
+            self._let_batch_end()
+
+    def _let_batch_end(self) -> None:
+        """Wait for the batch that an error left under way; of two errors the first is raised."""
+        try:
+            self._await_batch()
+        except Exception:
+            log.warning("the batch under way was not written either", exc_info=True)
 
     def put_runs(self, records: Iterable[RunRecord]) -> dict[str, int]:
         """Add or update runs in one transaction; return their ids by source key."""
@@ -154,15 +163,18 @@ class Writer:
         self._await_batch()
         batch, self._waiting, self._waiting_characters = self._waiting, [], 0
         if batch:
-            with_thread = ThreadPoolExecutor(1, "stepboard-writer")
-            self._under_way = with_thread.submit(self._write_batch, batch)
-            with_thread.shutdown(wait=False)
+            executor = ThreadPoolExecutor(1, "stepboard-writer")
+            self._under_way = executor.submit(self._write_batch, batch)
+            executor.shutdown(wait=False)
 
     def _await_batch(self) -> None:
         """Wait until the batch before is written; raise what kept it from being so."""
+        if self._under_way is None:
+            return
+        # Interrupted here, it is under way still.
+        wait([self._under_way])
         batch, self._under_way = self._under_way, None
-        if batch is not None:
-            self.summary.steps += batch.result()
+        self.summary.steps += batch.result()
 
     def _write_batch(self, batch: Sequence[_Waiting]) -> Tally:
         """Write steps and the counts with them, in one transaction, in the thread of a batch."""
@@ -235,6 +247,8 @@ class Writer:
                 changed.append((old.id, values))
                 deltas.add(old.id, old, -1)
                 deltas.add(old.id, values)
+            else:
+                continue
             names.add(values.step_name)
         if added:
             insert_prepared(connection, table_of(Step), STEP_COLUMNS, added)

@@ -26,7 +26,7 @@ from .enums import (
     StepType,
 )
 from .history import Artifact, Run, Source, Step
-from .users import Session, Throttle, Token, User, login_id
+from .users import Person, Session, Throttle, Token, User
 
 __all__ = [
     "BLOCK_SIZE",
@@ -39,6 +39,7 @@ __all__ = [
     "Base",
     "BlockCount",
     "Counter",
+    "Person",
     "Recovered",
     "Role",
     "Run",
@@ -58,6 +59,5 @@ __all__ = [
     "blocks_of",
     "group_of",
     "ids_of",
-    "login_id",
     "table_of",
 ]

@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -11,12 +12,31 @@ from .base import Base
 from .enums import Role, Scope
 
 
-def login_id(user_id: int, password_hash: str) -> str:
-    """Return by what a session knows its user; another password makes it worthless."""
-    return f"{user_id}-{hashlib.sha256(password_hash.encode()).hexdigest()[:16]}"
+class Person:
+    """Who does something; what Flask-Login asks of a user."""
+
+    __slots__ = ()
+
+    is_authenticated: ClassVar[bool] = True
+    is_anonymous: ClassVar[bool] = False
+
+    if TYPE_CHECKING:
+        id: Any
+        username: Any
+        role: Any
+        password_hash: Any
+
+    @property
+    def is_admin(self) -> bool:
+        """Tell whether the user may manage users and sources."""
+        return bool(self.role == Role.ADMIN)
+
+    def get_id(self) -> str:
+        """Return by what a session knows its user; another password makes it worthless."""
+        return f"{self.id}-{hashlib.sha256(self.password_hash.encode()).hexdigest()[:16]}"
 
 
-class User(Base):
+class User(Person, Base):
     """A person who may sign in."""
 
     __tablename__ = "users"
@@ -29,18 +49,6 @@ class User(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     # Where PostgreSQL's log stood after the user's last write: a replica must have that.
     written_to: Mapped[int | None] = mapped_column(BigInteger)
-
-    is_authenticated = True
-    is_anonymous = False
-
-    @property
-    def is_admin(self) -> bool:
-        """Tell whether the user may manage users and sources."""
-        return self.role == Role.ADMIN
-
-    def get_id(self) -> str:
-        """Return what Flask-Login keeps in the session."""
-        return login_id(self.id, self.password_hash)
 
 
 class Session(Base):

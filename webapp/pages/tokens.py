@@ -12,8 +12,7 @@ from .. import accounts
 from ..accounts import MAX_NAME, MAX_PASSWORD, AccountError
 from ..columns import utc_now
 from ..filters import ArgsReader
-from ..models import Scope
-from ..queries.callers import Person
+from ..models import Person, Scope
 from ..queries.users import MAX_TOKENS, count_tokens, find_latest_tokens, get_token, get_user
 from ..reauthentication import needs_password, require_password
 from . import bp

@@ -4,14 +4,14 @@ Every request asks for it. So it is one statement that is built once, and plain 
 the ORM's session: those took three times as long, and were read anew after each write.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any
 
 from sqlalchemy import Select, Text, bindparam, select
 
-from ..models import Role, Session, Token, User, login_id
+from ..models import Person, Session, Token, User
 from .plain import fetch
 
 USER_COLUMNS = (
@@ -25,32 +25,15 @@ USER_COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Person):
     """The user who sends a request, as the database had them when it came in."""
 
     id: int
     username: str
     role: str
     is_active: bool
-    password_hash: str
+    password_hash: str = field(repr=False)
     written_to: int | None
-
-    # What Flask-Login asks of a user.
-    is_authenticated: ClassVar[bool] = True
-    is_anonymous: ClassVar[bool] = False
-
-    @property
-    def is_admin(self) -> bool:
-        """Tell whether the user may manage users and sources."""
-        return self.role == Role.ADMIN
-
-    def get_id(self) -> str:
-        """Return what Flask-Login keeps in the session, as `User` does."""
-        return login_id(self.id, self.password_hash)
-
-
-# Who does something: a caller, or a user whom the ORM's session holds.
-Person = Caller | User
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +44,7 @@ class ShownToken:
     id: int
     name: str
     scope: str
-    token_hash: str
+    token_hash: str = field(repr=False)
     expires_at: datetime | None
     last_used_at: datetime | None
 

@@ -56,18 +56,13 @@ def plan_steps(filters: StepFilters, found: Lookups, is_count: bool = False) -> 
     return Plan(conditions_of(filters, found, leading), leading, is_walk=is_walk)
 
 
-def is_empty(filters: StepFilters, found: Lookups) -> bool:
-    """Tell whether no row can pass."""
+def is_empty(filters: StepFilters, found: Lookups, offset: int = 0) -> bool:
+    """Tell whether no row can pass, or none after so many."""
     is_unknown_run = (filters.run_id or filters.run_uuid) and not found.run_ids
     is_unknown_name = filters.step_name and not found.names
     least = min(_sizes(filters, found).values(), default=None)
-    return bool(is_unknown_run or is_unknown_name or least == 0)
-
-
-def is_beyond(filters: StepFilters, found: Lookups) -> bool:
-    """Tell whether the page begins after all that one of the filters lets through."""
-    least = min(_sizes(filters, found).values(), default=None)
-    return least is not None and filters.offset >= least
+    is_beyond = least is not None and least <= offset
+    return bool(is_unknown_run or is_unknown_name or is_beyond)
 
 
 def plan_walk(filters: StepFilters, found: Lookups, n: int) -> tuple[Subquery, Plan]:

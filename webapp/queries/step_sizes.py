@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import func, select
 
@@ -21,15 +20,12 @@ from .step_conditions import (
     Lookups,
     conditions_of,
     is_one,
-    sort_column,
 )
 
 # A value of no more rows than this is looked up through an index that lacks other filters.
 RARE = 2_000
 # The steps of no more runs than this are looked up run by run.
 LISTED_RUNS = 1_000
-# A range of no more rows than this is looked through for where its rows lie, in its index alone.
-STRETCHED = 1_000_000
 
 
 def look_up(filters: StepFilters) -> Lookups:
@@ -45,40 +41,6 @@ def _look_up(filters: StepFilters, _moment: datetime | None) -> Lookups:
     if found.run_ids:
         return found
     return found._replace(sizes={**_measure(filters, found), **_measure_counted(filters)})
-
-
-def find_stretch(filters: StepFilters) -> dict[str, Any]:
-    """Return between which ids or starts all rows lie that a range of time lets through.
-
-    Empty where that is not worth knowing. A list that begins at the other end, the oldest of what
-    ran this week, say, would walk through all that came before.
-    """
-    return _find_stretch(filters.of_any_page(), filters.moment)
-
-
-@kept
-def _find_stretch(filters: StepFilters, _moment: datetime | None) -> dict[str, Any]:
-    column, is_descending = sort_column(filters), filters.sort.startswith("-")
-    if column is not Step.id and column is not Step.started_at:
-        return {}
-    stretch: dict[str, Any] = {}
-    ranges = {Step.started_at: filters.started_range(), Step.completed_at: filters.ended_range()}
-    for range_column, one, _ in alone(filters):
-        after, before = ranges.get(range_column, (None, None))
-        if range_column is column or (before if is_descending else after) is None:
-            continue
-        conditions = conditions_of(one, NOTHING, range_column)
-        rows = select(column.label("place")).where(*conditions).limit(STRETCHED + 1).subquery()
-        place = rows.c.place
-        statement = select(
-            func.min(place), func.max(place), func.count(), func.count(place)
-        ).select_from(rows)
-        first, last, n, n_placed = fetch(statement).one()
-        # One that never began has no place among the starts.
-        if n_placed == n <= STRETCHED and n:
-            name = "id" if column is Step.id else "start"
-            stretch |= {f"first_{name}": first, f"last_{name}": last}
-    return stretch
 
 
 def _find_run_ids(filters: StepFilters) -> tuple[int, ...]:

@@ -22,8 +22,9 @@ from .conditions import Column, Selected
 from .counts import KEPT_STATEMENTS, Total, count_by_kept_counts, count_up_to, find_span
 from .plain import fetch
 from .step_conditions import Lookups, conditions_of, sort_column
-from .step_plans import find_leading, is_beyond, is_empty, order_of, plan_steps, plan_walk
-from .step_sizes import find_stretch, look_up
+from .step_plans import find_leading, is_empty, order_of, plan_steps, plan_walk
+from .step_sizes import look_up
+from .step_stretches import find_stretch
 
 # What a list shows of a step: all but its texts.
 LIST_COLUMNS: tuple[Selected, ...] = (
@@ -114,12 +115,12 @@ class _Page:
 
     filters: StepFilters
     found: Lookups
+    leading: Column | None
     values: dict[str, Any]
 
     def select(self, columns: tuple[Selected, ...] | None) -> Select[Any]:
         """Return the statement of these columns of the page, or of its ids alone."""
-        leading = find_leading(self.filters, self.found)
-        key = "" if leading is None else leading.key
+        key = "" if self.leading is None else self.leading.key
         run_ids, names = self.found.run_ids, tuple(self.found.names)
         given = frozenset(self.values)
         # What else tells the rows stands in the values.
@@ -179,10 +180,11 @@ def _rows_of(columns: tuple[Selected, ...]) -> Select[Any]:
 def _find_page(filters: StepFilters, after_id: int | None) -> _Page | None:
     """Return what tells the page; None where it can have no row."""
     found = look_up(filters)
-    if filters.limit == 0 or is_empty(filters, found) or is_beyond(filters, found):
+    if filters.limit == 0 or is_empty(filters, found, filters.offset):
         return None
     values: dict[str, Any] = {"limit": filters.limit, "offset": filters.offset}
-    is_walk = find_leading(filters, found) is None
+    leading = find_leading(filters, found)
+    is_walk = leading is None
     if is_walk and (filters.has_starts or filters.has_ends):
         values |= find_stretch(filters)
     if is_walk and filters.is_documented and sort_column(filters) is Step.id:
@@ -192,7 +194,7 @@ def _find_page(filters: StepFilters, after_id: int | None) -> _Page | None:
         values |= {"offset": span.skip, "first_id": span.first_id, "end_id": span.end_id}
     if after_id is not None:
         values["after_id"] = after_id
-    return _Page(filters, found, values)
+    return _Page(filters, found, leading, values)
 
 
 def count_steps(filters: StepFilters, exact: bool = False, found: Lookups | None = None) -> Total:
