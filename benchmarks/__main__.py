@@ -78,7 +78,7 @@ def _measure_served(
         yield at_most_times(f"the same beside {FEW_ROWS:,} rows", 1.5, documented / few)
     yield from measure_full_pages(server, access, rows, url)
     yield from measure_pages(server, access)
-    yield from measure_throughput(server, access)
+    yield from measure_throughput(server, access, rows)
 
 
 def measure_import() -> Measure:

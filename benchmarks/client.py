@@ -32,7 +32,8 @@ class Connection:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         lines = [f"{name}: {value}" for name, value in {"Host": parts.netloc, **headers}.items()]
         self._head = "\r\n".join(lines)
-        self._received = b""
+        self._received = bytearray()
+        self._begun: tuple[int, dict[str, str], int] | None = None
 
     def get(self, path: str) -> Answer:
         """Ask for a path, and wait for the whole answer."""
@@ -55,22 +56,33 @@ class Connection:
         self._received += piece
 
     def take(self) -> tuple[int, dict[str, str], bytes] | None:
-        """Return status, headers and body once all of it is there."""
-        head, found, rest = self._received.partition(b"\r\n\r\n")
-        if not found:
+        """Return status, headers and body once all of it is there; the head is read once."""
+        self._begun = self._begun or self._take_head()
+        if self._begun is None:
             return None
-        first, *lines = head.decode("latin-1").split("\r\n")
+        status, headers, start = self._begun
+        if headers.get("transfer-encoding") == "chunked":
+            if not self._received.endswith(b"0\r\n\r\n", start):
+                return None
+            body = _whole_chunks(bytes(self._received[start:]))
+            if body is None:
+                return None
+        elif len(self._received) < start + int(headers["content-length"]):
+            return None
+        else:
+            body = bytes(self._received[start:])
+        self._received, self._begun = bytearray(), None
+        return status, headers, body
+
+    def _take_head(self) -> tuple[int, dict[str, str], int] | None:
+        """Return status, headers, and where the body begins, once the whole head is there."""
+        end = self._received.find(b"\r\n\r\n")
+        if end < 0:
+            return None
+        first, *lines = self._received[:end].decode("latin-1").split("\r\n")
         pairs = (line.partition(": ") for line in lines)
         headers = {name.lower(): value for name, _, value in pairs}
-        if headers.get("transfer-encoding") == "chunked":
-            body = _whole_chunks(rest) if rest.endswith(b"0\r\n\r\n") else None
-        else:
-            n = int(headers["content-length"])
-            body = rest if len(rest) >= n else None
-        if body is None:
-            return None
-        self._received = b""
-        return int(first.split(" ")[1]), headers, body
+        return int(first.split(" ")[1]), headers, end + 4
 
 
 def _whole_chunks(rest: bytes) -> bytes | None:

@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from webapp.api import kept_answers
 from webapp.extensions import db
 from webapp.ingest.records import ArtifactRecord
 from webapp.ingest.writer import Writer
@@ -52,8 +53,8 @@ def test_who_has_it_is_told_so_without_a_look_at_the_rows(app: Flask, api: Flask
             with collected_statements(app) as statements:
                 response = api.get(path, headers={"If-None-Match": known})
             assert (response.status_code, response.data) == (304, b""), path
-            # Who asks, and the version.
-            assert len(statements) == 2
+            # Who asks, and the version with it.
+            assert len(statements) == 1
             assert not any(re.search(r"FROM (steps|runs|artifacts)\b", one) for one in statements)
         assert response.headers["ETag"] == etag
         assert response.headers["Cache-Control"] == "private, no-cache"
@@ -61,6 +62,49 @@ def test_who_has_it_is_told_so_without_a_look_at_the_rows(app: Flask, api: Flask
         assert "Accept-Encoding" in response.headers["Vary"]
         assert api.get(path, headers={"If-None-Match": '"other"'}).status_code == 200
     assert len({etag_of(api, path) for path in KEPT}) == len(KEPT)
+
+
+def test_what_was_answered_is_answered_again_without_a_look_at_the_rows(
+    app: Flask, api: FlaskClient
+) -> None:
+    source_id = write_some(app)
+    for path in KEPT:
+        first = api.get(path)
+        with collected_statements(app) as statements:
+            again = api.get(path)
+        assert len(statements) == 1, path
+        assert (again.status_code, again.data) == (200, first.data)
+        names = set(first.headers.keys()) - {"X-Request-ID"}
+        assert {name: again.headers[name] for name in names} == {
+            name: first.headers[name] for name in names
+        }
+        assert api.head(path).headers["Content-Length"] == str(len(first.data))
+    write(app, [], [make_step(1, 3)], source_id=source_id)
+    assert api.get("/osm/api/step-results").json["pagination"]["total"] == 3  # type: ignore[index]
+
+
+def test_of_what_is_kept_so_many_bytes_are(
+    app: Flask, api: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_some(app)
+    size = len(api.get("/osm/api/step-results?limit=1").data)
+
+    def n_statements(path: str) -> int:
+        with collected_statements(app) as statements:
+            assert api.get(path).status_code == 200
+        return len(statements)
+
+    # Of three, the one that was asked for last but two is forgotten.
+    monkeypatch.setattr(kept_answers, "MOST_OF_ALL", 2 * size + size // 2)
+    paths = [f"/osm/api/step-results?limit=1&sort={sort}" for sort in ("id", "-id", "started_at")]
+    for path in paths:
+        n_statements(path)
+    assert [n_statements(path) == 1 for path in reversed(paths)] == [True, True, False]
+    # One that is larger is never kept.
+    monkeypatch.setattr(kept_answers, "MOST_OF_ONE", size - 1)
+    large = "/osm/api/step-results?limit=2"
+    assert n_statements(large) > 1
+    assert n_statements(large) > 1
 
 
 def test_it_is_the_same_compressed_and_for_every_token(app: Flask, api: FlaskClient) -> None:

@@ -24,6 +24,7 @@ from flask import Response, request
 from ..filters import ArgsReader, Reading
 from .arguments import refuse
 from .etags import answer_not_modified, find_etag, is_known, mark
+from .kept_answers import keep, recall
 from .resources import Answer
 
 View = Callable[..., Response]
@@ -57,21 +58,22 @@ def describe(answer: Answer, **values: Any) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         def respond(**path: Any) -> Response:
+            etag = find_etag() if operation.is_versioned else None
+            if etag and (kept := recall(etag)):
+                return answer_not_modified(etag) if is_known(etag) else kept
             asked = _read_query(operation)
-            etag = find_etag() if _has_etag(operation, asked) else None
-            if etag and is_known(etag):
+            if etag is None or any(one.goes_by_clock for one in asked):
+                return view(*asked, **path)
+            if is_known(etag):
                 return answer_not_modified(etag)
-            response = view(*asked, **path)
-            return mark(response, etag) if etag else response
+            response = mark(view(*asked, **path), etag)
+            keep(etag, response)
+            return response
 
         respond.__dict__["operation"] = operation
         return respond
 
     return decorate
-
-
-def _has_etag(operation: Operation, asked: tuple[Any, ...]) -> bool:
-    return operation.is_versioned and not any(one.goes_by_clock for one in asked)
 
 
 def _read_query(operation: Operation) -> tuple[Any, ...]:

@@ -35,8 +35,10 @@ class Paging:
         path = quote(request.script_root + request.path)
         links: list[str] = []
         size = 0
+        given = list(request.args.items(multi=True))
         for rel, changes in self._places():
-            link = f'<{path}?{_query_with(changes)}>; rel="{rel}"'
+            kept = [pair for pair in given if pair[0] not in changes]
+            link = f'<{path}?{urlencode([*kept, *changes.items()])}>; rel="{rel}"'
             size += len(link) + 2
             if size <= MOST_LINK_BYTES:
                 links.append(link)
@@ -56,9 +58,3 @@ class Paging:
             yield "prev", {"offset": max(min(self.offset - self.limit, last), 0)}
         yield "first", {"offset": 0}
         yield "last", {"offset": last}
-
-
-def _query_with(changes: dict[str, Any]) -> str:
-    """Return the query string of the request at hand with some values changed."""
-    kept = [pair for pair in request.args.items(multi=True) if pair[0] not in changes]
-    return urlencode([*kept, *changes.items()])

@@ -100,7 +100,7 @@ class ListFilters:
 
     def of_any_order(self) -> Self:
         """Return the filters alone: what they find, in whatever order."""
-        return replace(self.of_any_page(), sort="id", default_sort="id")
+        return replace(self, offset=0, limit=DEFAULT_LIMIT, errors=(), sort="id", default_sort="id")
 
     def of_any_page(self) -> Self:
         """Return the filters without the page and without what was refused."""

@@ -14,6 +14,7 @@ MAX_LIMIT = 10_000
 # Far more than a person asks for; the databases limit the size of a statement and of a LIKE.
 MAX_VALUES = 500
 MAX_CHARACTERS = 4_000
+NONE_ALLOWED = "none is allowed here"
 CURSOR_PATTERN = "[A-Za-z0-9_.-]{0,200}"
 NO_CURSOR = (
     "this is none that was given for these filters and this order; take it from "
@@ -43,23 +44,26 @@ class ArgsReader:
         """Read from these arguments."""
         self.errors: list[FilterError] = []
         self._blank_is_absent = blank_is_absent
-        self._args = args
+        self._given = args.to_dict(flat=False)
 
     def refuse_unknown(self, known: Iterable[str]) -> None:
         """Note every parameter that is not known, or is repeated beyond measure."""
-        names = sorted(known)
-        allowed = f"allowed are {', '.join(names)}" if names else "none is allowed here"
-        for name in self._args:
+        names = set(known)
+        for name, values in self._given.items():
             if name not in names:
+                allowed = f"allowed are {', '.join(sorted(names))}" if names else NONE_ALLOWED
                 shown = name if len(name) <= 40 else name[:40] + "…"
                 self._refuse(shown, f"unknown parameter; {allowed}")
-            elif len(self._args.getlist(name)) > MAX_VALUES:
+            elif len(values) > MAX_VALUES:
                 self._refuse(name, f"must not be given more than {MAX_VALUES} times")
 
     def texts(self, name: str) -> tuple[str, ...]:
         """Return the distinct values of a parameter that may be repeated."""
+        given = self._values(name)
+        if not given:
+            return ()
         values = []
-        for value in self._values(name):
+        for value in given:
             if value == "":
                 self._refuse(name, "must not be empty")
             elif "\0" in value:
@@ -79,9 +83,12 @@ class ArgsReader:
         self, name: str, allowed: Iterable[str], aliases: Mapping[str, str] | None = None
     ) -> tuple[str, ...]:
         """Return values out of a fixed set; each may be negated by a leading `!`."""
+        texts = self.texts(name)
+        if not texts:
+            return ()
         names = list(allowed)
         chosen = []
-        for value in self.texts(name):
+        for value in texts:
             bare = value.removeprefix(NOT)
             bare = (aliases or {}).get(bare, bare)
             if bare in names:
@@ -96,9 +103,8 @@ class ArgsReader:
 
     def choice(self, name: str, allowed: Iterable[str], default: str) -> str:
         """Return the one value out of a fixed set, or the default."""
-        names = list(allowed)
         value = self.text(name) or default
-        if value in names or value == default:
+        if value == default or value in (names := list(allowed)):
             return value
         self._refuse(name, f"{_quoted(value)} is not allowed; allowed are {', '.join(names)}")
         return default
@@ -179,9 +185,9 @@ class ArgsReader:
         return min(limit, MAX_LIMIT)
 
     def _values(self, name: str) -> list[str]:
-        if name not in self._args:
+        values = self._given.get(name)
+        if not values:
             return []
-        values = self._args.getlist(name)
         values = [value for value in values if value] if self._blank_is_absent else values
         return values[:MAX_VALUES]
 

@@ -9,9 +9,9 @@ Python's lock. There is one such thread at most, and whatever else a writer does
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import fields
+from functools import partial
 from typing import Any, NamedTuple, Self
 
 from sqlalchemy import Connection, Engine, Row, bindparam, delete, insert, select, update
@@ -25,6 +25,7 @@ from .run_ids import RunIds
 from .step_counts import StepCountDeltas
 from .step_names import StepNames
 from .step_values import COMPARED, StepValues, is_changed, step_values, storable_json
+from .threads import Beside
 from .versions import change_version
 
 # While a batch is written nobody else can write, a login neither, which waits for 5 s at most.
@@ -66,8 +67,7 @@ class Writer:
         self._preparer = RowPreparer(engine.dialect, table_of(Step), StepValues._fields)
         self._waiting: list[_Waiting] = []
         self._waiting_characters = 0
-        # The batch before, until it is known to be written.
-        self._under_way: Future[Tally] | None = None
+        self._batch: Beside[Tally] = Beside("stepboard-writer")
         self._names = StepNames()
         # The last id given to a step when this writer had written all steps of its source;
         # as long as it stands there is nothing to look up.
@@ -95,7 +95,7 @@ class Writer:
     def put_runs(self, records: Iterable[RunRecord]) -> dict[str, int]:
         """Add or update runs in one transaction; return their ids by source key."""
         self._await_batch()
-        values = [_run_values(record) for record in records]
+        values = [{**_storable(one), "duration_ms": one.duration_ms()} for one in records]
         wanted = [one.pop("wanted_id") for one in values]
         with self._transaction() as connection:
             old = self._find_by_keys(connection, Run, [one["source_key"] for one in values])
@@ -163,18 +163,12 @@ class Writer:
         self._await_batch()
         batch, self._waiting, self._waiting_characters = self._waiting, [], 0
         if batch:
-            executor = ThreadPoolExecutor(1, "stepboard-writer")
-            self._under_way = executor.submit(self._write_batch, batch)
-            executor.shutdown(wait=False)
+            self._batch.begin(partial(self._write_batch, batch))
 
     def _await_batch(self) -> None:
         """Wait until the batch before is written; raise what kept it from being so."""
-        if self._under_way is None:
-            return
-        # Interrupted here, it is under way still.
-        wait([self._under_way])
-        batch, self._under_way = self._under_way, None
-        self.summary.steps += batch.result()
+        if (tally := self._batch.wait()) is not None:
+            self.summary.steps += tally
 
     def _write_batch(self, batch: Sequence[_Waiting]) -> Tally:
         """Write steps and the counts with them, in one transaction, in the thread of a batch."""
@@ -297,10 +291,6 @@ class Writer:
         elif self._alone_at != last_id:
             self._alone_at = None
         return self._alone_at is not None
-
-
-def _run_values(record: RunRecord) -> Values:
-    return {**_storable(record), "duration_ms": record.duration_ms()}
 
 
 def _storable(record: RunRecord | ArtifactRecord) -> Values:

@@ -13,6 +13,7 @@ from sqlalchemy import Select, Text, bindparam, select
 
 from ..models import Person, Session, Token, User
 from .plain import fetch
+from .state import note_version, version_seen
 
 USER_COLUMNS = (
     User.id,
@@ -22,6 +23,8 @@ USER_COLUMNS = (
     User.password_hash,
     User.written_to,
 )
+# The version of the history stands before them: whoever asks mostly wants to know it next.
+_N_BEFORE = 1 + len(USER_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +65,18 @@ class ShownSession:
 def find_token_of_hash(token_hash: str) -> ShownToken | None:
     """Return the token that has this hash, expired or not, with its user, if there is one."""
     row: Any = fetch(_token_of_hash(), {"token_hash": token_hash}).one_or_none()
-    return ShownToken(_caller_of(row), *row[len(USER_COLUMNS) :]) if row else None
+    return ShownToken(_caller_of(row), *row[_N_BEFORE:]) if row else None
 
 
 def find_session_of_hash(key_hash: str) -> ShownSession | None:
     """Return the session whose key has this hash, with its user, if there is one."""
     row: Any = fetch(_session_of_hash(), {"key_hash": key_hash}).one_or_none()
-    return ShownSession(_caller_of(row), *row[len(USER_COLUMNS) :]) if row else None
+    return ShownSession(_caller_of(row), *row[_N_BEFORE:]) if row else None
 
 
 def _caller_of(row: Any) -> Caller:
-    return Caller(*row[: len(USER_COLUMNS)])
+    note_version(row[0])
+    return Caller(*row[1:_N_BEFORE])
 
 
 @cache
@@ -85,12 +89,14 @@ def _token_of_hash() -> Select[Any]:
         Token.expires_at,
         Token.last_used_at,
     )
-    statement = select(*USER_COLUMNS, *shown).join(Token.user)
+    statement = select(version_seen(), *USER_COLUMNS, *shown).select_from(Token).join(Token.user)
     return statement.where(Token.token_hash == bindparam("token_hash", type_=Text))
 
 
 @cache
 def _session_of_hash() -> Select[Any]:
     shown = (Session.id, Session.created_at, Session.last_seen_at)
-    statement = select(*USER_COLUMNS, *shown).join(Session.user)
+    statement = (
+        select(version_seen(), *USER_COLUMNS, *shown).select_from(Session).join(Session.user)
+    )
     return statement.where(Session.key_hash == bindparam("key_hash", type_=Text))

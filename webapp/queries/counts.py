@@ -27,6 +27,8 @@ COUNTED = 10_000
 KEPT_STATEMENTS = 512
 
 Counts = type[StepCount] | type[BlockCount]
+# What is asked of workspace, status and type.
+Values = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
 
 
 class Total(NamedTuple):
@@ -46,6 +48,14 @@ class Span(NamedTuple):
     first_id: int
     end_id: int
     skip: int
+
+
+class _Block(NamedTuple):
+    """A block, the ids that it counts, and how many matching rows these have."""
+
+    block: int
+    ids: range
+    n: int
 
 
 class _Holder(NamedTuple):
@@ -134,19 +144,16 @@ def count_by_status_and_type(filters: StepFilters) -> dict[tuple[str, str], int]
     return {(status, kind): int(n) for status, kind, n in fetch(statement).all()}
 
 
-@kept
 def find_span(filters: StepFilters, after_id: int | None = None) -> Span | None:
     """Find the blocks of ids that hold the page of the filters; None when there is no such row.
 
     `after_id` begins the page after a row: its own block can hold any part of the page, or none.
     """
-    values = (filters.workspace, filters.status, filters.step_type)
-    sizes = fetch(_sizes_of_groups(*values)).tuples().all()
-    groups = _find_holders(filters, sizes, 0, after_id)
+    groups = _find_holders(filters, _find_groups(*_counted_values(filters)), 0, after_id)
     if not groups:
         return None
     # Only where the page begins and where it ends has to be known by block.
-    ends = [_find_blocks(filters, one, after_id) for one in dict.fromkeys((groups[0], groups[-1]))]
+    ends = [_narrow(filters, one, after_id) for one in dict.fromkeys((groups[0], groups[-1]))]
     first, last = ends[0][0], ends[-1][-1]
     return Span(
         min(first.ids.start, last.ids.start),
@@ -155,31 +162,52 @@ def find_span(filters: StepFilters, after_id: int | None = None) -> Span | None:
     )
 
 
-def _find_blocks(filters: StepFilters, group: _Holder, after_id: int | None) -> list[_Holder]:
+def _narrow(filters: StepFilters, group: _Holder, after_id: int | None) -> list[_Holder]:
     """Return the blocks of a group that hold the page, or the group if rows went meanwhile."""
-    blocks = blocks_of(group.block)
-    statement = _sizes_of_blocks(filters.workspace, filters.status, filters.step_type)
+    blocks = _find_blocks(*_counted_values(filters), group.block)
+    return _find_holders(filters, blocks, group.before, after_id) or [group]
+
+
+def _counted_values(filters: StepFilters) -> Values:
+    return filters.workspace, filters.status, filters.step_type
+
+
+# Kept, as whoever walks through a list asks for them at each page.
+@kept
+def _find_groups(*values: tuple[str, ...]) -> list[_Block]:
+    return _in_order(fetch(_sizes_of_groups(*values)).tuples())
+
+
+@kept
+def _find_blocks(
+    workspace: tuple[str, ...], status: tuple[str, ...], step_type: tuple[str, ...], group: int
+) -> list[_Block]:
+    blocks = blocks_of(group)
     ends = {"first": blocks.start, "last": blocks.stop - 1}
-    sizes = fetch(statement, ends).tuples().all()
-    return _find_holders(filters, sizes, group.before, after_id) or [group]
+    return _in_order(fetch(_sizes_of_blocks(workspace, status, step_type), ends).tuples())
+
+
+def _in_order(sizes: Iterable[tuple[int, int]]) -> list[_Block]:
+    """Return what has rows, in the order of the ids."""
+    blocks = [_Block(block, ids_of(block), int(n)) for block, n in sizes if n > 0]
+    return sorted(blocks, key=lambda one: one.ids.start)
 
 
 def _find_holders(
-    filters: StepFilters, found: Iterable[tuple[int, int]], before: int, after_id: int | None
+    filters: StepFilters, blocks: Sequence[_Block], before: int, after_id: int | None
 ) -> list[_Holder]:
     """Return those blocks that hold the page, in its order; so many rows stand before them all."""
     is_descending = filters.sort == "-id"
-    sizes = {block: int(n) for block, n in found if n > 0}
+    end = filters.offset + filters.limit
     holders = []
-    for block in sorted(sizes, key=_first_id, reverse=is_descending):
-        ids = ids_of(block)
+    for block, ids, n in reversed(blocks) if is_descending else blocks:
         if after_id is not None and _is_past(ids, after_id, is_descending):
             continue
-        if before + sizes[block] > filters.offset:
+        if before + n > filters.offset:
             holders.append(_Holder(block, before))
         if after_id is None or after_id not in ids:
-            before += sizes[block]
-        if before >= filters.offset + filters.limit:
+            before += n
+        if before >= end:
             break
     return holders
 
@@ -187,10 +215,6 @@ def _find_holders(
 def _is_past(ids: range, after_id: int, is_descending: bool) -> bool:
     """Tell whether no row of these ids stands after one, in an order of ids."""
     return ids.start >= after_id if is_descending else ids.stop - 1 <= after_id
-
-
-def _first_id(block: int) -> int:
-    return ids_of(block).start
 
 
 def count_up_to(statement: Select[tuple[int]], exact: bool) -> Total:

@@ -54,7 +54,7 @@ def slices(connection: Connection, keys: Sequence[str], ids: list[int]) -> Itera
         statement, values = _of_ids(_sizes, tuple(keys), some)
         # As two texts: a thousand rows would take longer than all else here.
         texts = connection.execute(statement, values).one()
-        sizes = zip(*(map(int, text.split(",")) for text in texts), strict=True)
+        sizes = zip(*(orjson.loads(f"[{text}]") for text in texts), strict=True)
         held: list[int] = []
         n_held = 0
         for step_id, (output, others) in zip(some, sizes, strict=True):

@@ -1,17 +1,18 @@
 """Read what every page asks of the history: its version, and how much is running."""
 
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
-from sqlalchemy import Select, bindparam, func, select
+from sqlalchemy import ScalarSelect, Select, bindparam, func, select
 
 from ..columns import UtcDateTime, utc_now
 from ..extensions import db
 from ..models import VERSION_COUNTER, Counter, Run, RunStatus
 from ..periods import DAY
+from ..routing import RoutedSession
 from .plain import fetch
 
-_STATE, _VERSION = "state of the history", "version of the history"
+_STATE, _VERSION, _SEEN = "state of the history", "version of the history", "version seen"
 
 
 class State(NamedTuple):
@@ -36,7 +37,20 @@ def keep_state() -> None:
 
 def keep_version() -> None:
     """Let the session at hand keep the version alone, which costs no look at the runs."""
-    db.session.info[_VERSION] = None
+    session = cast(RoutedSession, db.session())
+    seen = session.info.pop(_SEEN, None)
+    # That of the primary is not that of what a replica has.
+    session.info[_VERSION] = None if session.reads_replica else seen
+
+
+def note_version(version: int | None) -> None:
+    """Take the version that the session saw by the way, as its first."""
+    db.session.info[_SEEN] = version
+
+
+def version_seen() -> ScalarSelect[int | None]:
+    """Return what a statement selects to see the version by the way."""
+    return _version().scalar_subquery()
 
 
 def forget_state() -> None:
@@ -68,9 +82,13 @@ def find_version() -> int | None:
 
 def kept_version() -> int | None:
     """Return the version under which the session may keep what it finds; None: it may not."""
-    if _STATE in db.session.info:
+    info = db.session().info
+    if _STATE in info:
         return find_state().version
-    return find_version() if _VERSION in db.session.info else None
+    if _VERSION not in info:
+        return None
+    version: int | None = info[_VERSION]
+    return find_version() if version is None else version
 
 
 def is_version(version: int) -> bool:
@@ -89,7 +107,6 @@ def _version() -> Select[tuple[int]]:
 @cache
 def _state() -> Select[tuple[int | None, int, int]]:
     is_silent = Run.updated_at <= bindparam("silent_since", type_=UtcDateTime)
-    version = _version().scalar_subquery()
-    return select(version, func.count(), func.count().filter(is_silent)).where(
+    return select(version_seen(), func.count(), func.count().filter(is_silent)).where(
         Run.status == RunStatus.RUNNING
     )

@@ -10,7 +10,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Row, Select, bindparam, func, select
+import orjson
+from sqlalchemy import BigInteger, ColumnElement, Row, Select, Text, bindparam, func, select
 from sqlalchemy.orm import defer, joinedload
 from werkzeug.exceptions import NotFound
 
@@ -106,7 +107,18 @@ def find_step_ids(filters: StepFilters, after_id: int | None = None) -> Sequence
     page = _find_page(filters, after_id)
     if page is None:
         return []
-    return fetch(page.select(None), page.values).scalars().all()
+    statement = page.select(None)
+    if db.engine.dialect.name == "sqlite":
+        # As one text: ten thousand rows of one number each take four times as long.
+        ids: list[int] = orjson.loads(fetch(_as_json(statement), page.values).scalar_one())
+        return ids
+    return fetch(statement, page.values).scalars().all()
+
+
+def _as_json(ids: Select[tuple[int]]) -> Select[tuple[str]]:
+    """Select the ids that a statement finds as a JSON array, in their order."""
+    found = ids.subquery()
+    return select(func.json_group_array(found.c.id, type_=Text))
 
 
 @dataclass(frozen=True, slots=True)

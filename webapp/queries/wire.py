@@ -64,7 +64,7 @@ def is_large(rows: Sequence[Row[Any]]) -> bool:
 
 def has_long_output(rows: Sequence[Row[Any]]) -> bool:
     """Tell whether an output is too long to have come with its row."""
-    return any(getattr(row, SIZE, 0) > LONG_BYTES for row in rows)
+    return max(_sizes(rows), default=0) > LONG_BYTES
 
 
 def read_slice(
