@@ -23,11 +23,10 @@ from .data import STEPS_PER_RUN, make_osmedeus_base
 from .databases import make_access, make_app, make_filled
 from .measures import Measure, at_least, at_most_ms, at_most_times
 from .requests import (
-    documented_urls,
     measure_full_pages,
     measure_pages,
     measure_throughput,
-    p95_of,
+    p95_of_documented,
     with_factors,
 )
 from .serving import Served, served
@@ -66,13 +65,13 @@ def _measure_few(rows: int) -> float:
     url, _ = make_filled(FEW_ROWS)
     access = make_access(url)
     with served(url) as server:
-        return p95_of(server, access, documented_urls(FEW_ROWS))
+        return p95_of_documented(server, access, FEW_ROWS)
 
 
 def _measure_served(
     server: Served, access: dict[str, str], rows: int, url: str, few: float | None
 ) -> Iterator[Measure]:
-    documented = p95_of(server, access, documented_urls(rows))
+    documented = p95_of_documented(server, access, rows)
     yield at_most_ms("API, a page of 20, any documented filters, any offset, p95", 5, documented)
     if few is not None:
         yield at_most_times(f"the same beside {FEW_ROWS:,} rows", 1.5, documented / few)

@@ -83,16 +83,18 @@ def with_factors(server: Served, measures: Iterable[Measure]) -> Iterator[Measur
         before = after
 
 
-def documented_urls(rows: int) -> list[str]:
-    """Return the combinations of documented filters, each at three offsets."""
+def p95_of_documented(server: Served, access: Mapping[str, str], rows: int) -> float:
+    """Return the 95th percentile over the documented filters, in milliseconds.
+
+    Each combination is asked for at three places, each the median of some rounds. No round asks for
+    the page of another, which a server would have kept.
+    """
     queries = ["&".join(filter(None, parts)) for parts in product(*FILTERS.values())]
-    return [f"{API}?offset={o}&{q}" for q in queries for o in (0, rows // 2, rows - 20)]
-
-
-def p95_of(server: Served, access: Mapping[str, str], urls: Sequence[str]) -> float:
-    """Return the 95th percentile over URLs, each the median of some rounds, in milliseconds."""
+    places = (0, rows // 2, rows - 20)
     with connected(server.url, access) as connection:
-        return percentile([_median_ms(connection, url) for url in urls])
+        return percentile(
+            [_median_ms(connection, query, place) for query in queries for place in places]
+        )
 
 
 def percentile(values: Sequence[float]) -> float:
@@ -100,9 +102,10 @@ def percentile(values: Sequence[float]) -> float:
     return statistics.quantiles(values, n=20)[-1] if len(values) > 1 else values[0]
 
 
-def _median_ms(connection: Connection, url: str) -> float:
-    _get(connection, url)
-    return statistics.median(_get(connection, url) for _ in range(ROUNDS))
+def _median_ms(connection: Connection, query: str, place: int) -> float:
+    urls = [f"{API}?offset={place + n}&{query}" for n in range(ROUNDS + 1)]
+    _first, *times = [_get(connection, url) for url in urls]
+    return statistics.median(times)
 
 
 def _get(connection: Connection, url: str) -> float:

@@ -13,7 +13,7 @@ from webapp.columns import utc_now
 from webapp.filters import StepFilters, part_negated
 from webapp.ingest.records import RunRecord, StepRecord
 from webapp.models import Recovered, StepStatus
-from webapp.queries import facets, step_sizes
+from webapp.queries import facets, rare_leads, step_sizes
 from webapp.queries.facets import StepFacets
 from webapp.queries.steps import LIST_COLUMNS, count_steps, find_steps
 
@@ -214,6 +214,7 @@ def test_no_list_sorts_what_it_can_walk_and_no_count_reads_rows_for_what_an_inde
     app: Flask, rows: Rows, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A list by id may walk the table itself, as far as a page needs."""
+    monkeypatch.setattr(rare_leads, "LED", few)
     monkeypatch.setattr(step_sizes, "RARE", few)
     monkeypatch.setattr(step_sizes, "COUNTED", few)
     for values, sort in itertools.product(FILTERS, SORTS):

@@ -4,10 +4,11 @@ A filter that few rows pass is looked up through its index, and what it finds is
 filters are common, rows are walked in the order of the list until a page is full.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, false, select
+from sqlalchemy import ColumnElement, Select, Subquery, false, select
 
 from ..filters import StepFilters
 from ..models import Step
@@ -69,8 +70,22 @@ def plan_walk(filters: StepFilters, found: Lookups, n: int) -> tuple[Subquery, P
     """Return the first n rows of the index that leads a count, and a plan that looks at these."""
     leading = _find_wide(filters, found)
     led = next((one for column, one, _ in alone(filters) if column is leading), StepFilters())
+    return plan_rows(filters, found, leading, led, lambda rows: rows.limit(n))
+
+
+def plan_rows(
+    filters: StepFilters,
+    found: Lookups,
+    leading: Column | None,
+    led: StepFilters,
+    begin: Callable[[Select[Any]], Select[Any]],
+) -> tuple[Subquery, Plan]:
+    """Return the rows of an index that some filters lead, and a plan that looks at these.
+
+    `begin` says of all rows that pass these filters which are looked at.
+    """
     conditions = conditions_of(led, found if led.step_name else NOTHING, leading)
-    rows = select(*_used_columns(filters, found)).where(*conditions).limit(n).subquery()
+    rows = begin(select(*_used_columns(filters, found)).where(*conditions)).subquery()
 
     def of_rows(column: Column) -> Any:
         return rows.c[column.key]

@@ -60,7 +60,7 @@ def _measure(filters: StepFilters, found: Lookups) -> dict[Column, int]:
         total = count_up_to(select(Step.id).where(*conditions), exact=False)
         if total.is_exact and total.n <= most:
             sizes[column] = total.n
-    return sizes | _measure_runs(filters)
+    return sizes | _measure_runs(filters, LISTED_RUNS, COUNTED)
 
 
 def alone(filters: StepFilters) -> Iterable[tuple[Column, StepFilters, int]]:
@@ -85,7 +85,32 @@ def alone(filters: StepFilters) -> Iterable[tuple[Column, StepFilters, int]]:
         yield Step.duration_ms, only("min_duration_ms", "max_duration_ms"), COUNTED
 
 
-def _measure_runs(filters: StepFilters) -> dict[Column, int]:
+def measure_common(filters: StepFilters, most: int) -> dict[Column, int]:
+    """Return how many rows the filters with an index let through, each alone, up to `most`."""
+    sizes = _measure_values(filters, most) | _measure_runs(filters, most, most)
+    for column, one, _ in alone(filters):
+        # Text in names is looked for in their table; what leads must be a list of them.
+        if column is not Step.step_name:
+            rows = select(Step.id).where(*conditions_of(one, NOTHING, column)).limit(most + 1)
+            n = fetch(select(func.count()).select_from(rows.subquery())).scalar_one()
+            if n <= most:
+                sizes[column] = n
+    return sizes
+
+
+def _measure_values(filters: StepFilters, most: int) -> dict[Column, int]:
+    """Return how many rows the one value of each counted column has, where these are no more."""
+    sizes: dict[Column, int] = {}
+    for column in COUNTED_COLUMNS:
+        values = getattr(filters, column.key)
+        if len(values) == 1 and (column is Step.workspace or is_one(values)):
+            n = count_by_kept_counts(replace(StepFilters(), **{column.key: values}))
+            if n <= most:
+                sizes[column] = n
+    return sizes
+
+
+def _measure_runs(filters: StepFilters, most_runs: int, most: int) -> dict[Column, int]:
     """Add up the kept counts of the runs of some workflows and targets, if these are few."""
     parts = {
         column: part_negated(getattr(filters, column.key))[0]
@@ -95,22 +120,15 @@ def _measure_runs(filters: StepFilters) -> dict[Column, int]:
     if not wanted:
         return {}
     n = sum((getattr(Run, f"steps_{status}") for status in StepStatus), start=0 * Run.id)
-    runs = select(n.label("n")).where(*wanted).limit(LISTED_RUNS + 1).subquery()
+    runs = select(n.label("n")).where(*wanted).limit(most_runs + 1).subquery()
     statement = select(func.count(), func.coalesce(func.sum(runs.c.n), 0))
     n_runs, n_steps = fetch(statement.select_from(runs)).one()
-    return {Step.run_id: int(n_steps)} if n_runs <= LISTED_RUNS and n_steps <= COUNTED else {}
+    return {Step.run_id: int(n_steps)} if n_runs <= most_runs and n_steps <= most else {}
 
 
 def _measure_counted(filters: StepFilters) -> dict[Column, int]:
     """Return how many rows the one value of a counted column has, where these are few."""
-    sizes: dict[Column, int] = {}
-    for column in COUNTED_COLUMNS:
-        values = getattr(filters, column.key)
-        if len(values) == 1 and (column is Step.workspace or is_one(values)):
-            one_value = replace(StepFilters(), **{column.key: values})
-            n = count_by_kept_counts(one_value)
-            if n <= RARE:
-                sizes[column] = n
+    sizes = _measure_values(filters, RARE)
     if not sizes and filters.is_documented and len(filters.workspace) == 1:
         # The index of workspaces holds the status and the type: what is rare is found in it alone.
         n = count_by_kept_counts(filters)

@@ -3,8 +3,9 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import BigInteger, ColumnElement, bindparam, func, select
 
+from ..columns import UtcDateTime
 from ..filters import StepFilters
 from ..models import Step
 from .conditions import Column
@@ -18,6 +19,13 @@ from .step_sizes import alone
 STRETCHED = 1_000_000
 # Where one of so many first rows passes the range, the list need not be led to it.
 FIRST_ROWS = 200
+# What the names of a stretch say of the rows.
+STRETCH_ENDS: dict[str, ColumnElement[bool]] = {
+    "first_id": Step.id >= bindparam("first_id", type_=BigInteger),
+    "last_id": Step.id <= bindparam("last_id", type_=BigInteger),
+    "first_start": Step.started_at >= bindparam("first_start", type_=UtcDateTime),
+    "last_start": Step.started_at <= bindparam("last_start", type_=UtcDateTime),
+}
 
 
 def find_stretch(filters: StepFilters) -> dict[str, Any]:

@@ -11,21 +11,21 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
-from sqlalchemy import BigInteger, ColumnElement, Row, Select, Text, bindparam, func, select
+from sqlalchemy import BigInteger, Row, Select, Text, bindparam, func, select
 from sqlalchemy.orm import defer, joinedload
 from werkzeug.exceptions import NotFound
 
-from ..columns import UtcDateTime
 from ..extensions import db
 from ..filters import MAX_INTEGER, StepFilters
 from ..models import Run, Step
 from .conditions import Column, Selected
 from .counts import KEPT_STATEMENTS, Total, count_by_kept_counts, count_up_to, find_span
 from .plain import fetch
+from .rare_leads import find_rare_lead
 from .step_conditions import Lookups, conditions_of, sort_column
 from .step_plans import find_leading, is_empty, order_of, plan_steps, plan_walk
 from .step_sizes import look_up
-from .step_stretches import find_stretch
+from .step_stretches import STRETCH_ENDS, find_stretch
 
 # What a list shows of a step: all but its texts.
 LIST_COLUMNS: tuple[Selected, ...] = (
@@ -170,13 +170,7 @@ def _build(
 
 
 _AFTER_ID = bindparam("after_id", type_=BigInteger)
-_ENDS: dict[str, ColumnElement[bool]] = {
-    "first_id": Step.id >= bindparam("first_id", type_=BigInteger),
-    "end_id": Step.id < bindparam("end_id", type_=BigInteger),
-    "last_id": Step.id <= bindparam("last_id", type_=BigInteger),
-    "first_start": Step.started_at >= bindparam("first_start", type_=UtcDateTime),
-    "last_start": Step.started_at <= bindparam("last_start", type_=UtcDateTime),
-}
+_ENDS = STRETCH_ENDS | {"end_id": Step.id < bindparam("end_id", type_=BigInteger)}
 
 
 @lru_cache(KEPT_STATEMENTS)
@@ -196,6 +190,8 @@ def _find_page(filters: StepFilters, after_id: int | None) -> _Page | None:
         return None
     values: dict[str, Any] = {"limit": filters.limit, "offset": filters.offset}
     leading = find_leading(filters, found)
+    if leading is None and not filters.is_documented and after_id is None:
+        leading = find_rare_lead(filters)
     is_walk = leading is None
     if is_walk and (filters.has_starts or filters.has_ends):
         values |= find_stretch(filters)
