@@ -1,6 +1,5 @@
 """Read the rows of an Osmedeus database, versions 5.0.0 to 5.1.0: whatever columns there are."""
 
-import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,11 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
-import orjson
-
-from ...filters import MAX_INTEGER
 from ..errors import SourceError
 from ..step_values import storable_text
+from .cells import as_number, as_text, load_object
 from .times import parse_time, to_moment
 
 T = TypeVar("T")
@@ -241,35 +238,6 @@ _ROW_COLUMNS = (
     "command",
 )
 _TEXT_COLUMNS = ("command", "output", "error_message", "exports", "created_at")
-
-
-def as_text(value: object) -> str:
-    """Return a column's value as text; NULL is empty, bytes that are no UTF-8 become U+FFFD."""
-    if type(value) is str:
-        return value
-    if value is None:
-        return ""
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-
-
-def as_number(value: object) -> int:
-    """Return a column's value as a whole number that every engine keeps; what is none is 0."""
-    if not isinstance(value, (int, float)) or not -MAX_INTEGER <= value <= MAX_INTEGER:
-        return 0
-    return int(value)
-
-
-def load_object(value: object) -> dict[str, Any]:
-    """Return a JSON column's object; empty for NULL, `null` and what is no object."""
-    if value is None or value == "null":
-        return {}
-    try:
-        loaded = json.loads(as_text(value) or "null")
-        # Too deep to be written again, or with numbers that no JSON has room for.
-        orjson.dumps(loaded)
-    except (ValueError, TypeError, RecursionError):
-        return {}
-    return loaded if isinstance(loaded, dict) else {}
 
 
 def _age_of_run(run: SourceRun) -> tuple[int, int]:

@@ -8,7 +8,8 @@ from typing import Any
 from ...models import RunStatus
 from ..records import ArtifactRecord, RunRecord
 from ..step_values import storable_text
-from .database import SourceRun, as_number, as_text
+from .cells import as_number, as_text
+from .database import SourceRun
 from .times import EPOCH, parse_time
 
 MISSING = "missing:"

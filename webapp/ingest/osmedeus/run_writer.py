@@ -15,7 +15,8 @@ from ..errors import SourceError
 from ..records import ArtifactRecord
 from ..stored_steps import find_stored_steps, has_steps
 from ..writer import Writer
-from .database import SourceDatabase, SourceRow, SourceRun, Texts, as_text
+from .cells import as_text
+from .database import SourceDatabase, SourceRow, SourceRun, Texts
 from .execution_log import read_output
 from .matching import Ended
 from .run_records import artifact_record, missing_run_record, run_record

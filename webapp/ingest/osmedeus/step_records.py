@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from ...models import Recovered, StepStatus
 from ..records import StepRecord
 from ..step_values import storable_text
+from .cells import load_object
 from .console_steps import ConsoleStep, ConsoleSteps
-from .database import SourceRow, Texts, load_object
+from .database import SourceRow, Texts
 from .execution_log import StepLine
 from .matching import Ended
 from .run_records import moved
