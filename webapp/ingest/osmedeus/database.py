@@ -1,7 +1,7 @@
 """Read the rows of an Osmedeus database, versions 5.0.0 to 5.1.0: whatever columns there are."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from .times import parse_time, to_moment
 T = TypeVar("T")
 
 TABLES = ("runs", "step_results", "artifacts")
+ENOUGH_CHARACTERS = 1_000_000
 
 
 @dataclass(slots=True)
@@ -83,7 +84,7 @@ class SourceDatabase:
                 raise SourceError(f"This database is not Osmedeus's: it has no table {table}.")
         for table in TABLES:
             self._check(table)
-        self._texts = self._select("step_results", _TEXT_COLUMNS) + " WHERE rowid = ?"
+        self._texts = self._select("step_results", _TEXT_COLUMNS)
 
     @contextmanager
     def one_moment(self) -> Iterator[None]:
@@ -161,13 +162,39 @@ class SourceDatabase:
             )
         return rows
 
-    def read_texts(self, rowid: int) -> Texts:
-        """Return the texts of one row, whole; those of a row that is gone are empty."""
-        row = self._quickly(lambda: self._cursor.execute(self._texts, (rowid,)).fetchone())
-        if row is None:
+    def read_texts(self, rows: Iterable[SourceRow]) -> dict[int, Texts]:
+        """Return the texts of the first rows, whole, by row id: of one row at least.
+
+        As many are read at once as ENOUGH_CHARACTERS hold: to begin a read takes as long as it.
+        """
+        found: dict[int, Texts] = {}
+        n_characters = 0
+        with self.one_moment():
+            for row in rows:
+                texts = found[row.rowid] = self._read_texts(row)
+                n_characters += len(texts.command) + len(texts.output)
+                if n_characters >= ENOUGH_CHARACTERS:
+                    break
+        return found
+
+    def _read_texts(self, row: SourceRow) -> Texts:
+        """Return the texts of a row; those of a row that is gone are empty.
+
+        They are read long after the row was. A row never changes once it is written, but SQLite
+        gives the number of a row that is gone to another one, and VACUUM may give all new ones: a
+        row counts as the same only by its id, and is looked for by that where it is no longer.
+        """
+        values = self._read_text_row("rowid", row.rowid)
+        if values is None or storable_text(as_text(values[1])) != row.key:
+            values = self._read_text_row('"id"', row.key)
+        if values is None:
             return Texts("", "", "", None, None)
-        _, command, output, error, exports, created_at = row
+        _, _, command, output, error, exports, created_at = values
         return Texts(as_text(command), as_text(output), as_text(error), exports, created_at)
+
+    def _read_text_row(self, column: str, value: int | str) -> Any:
+        statement = f"{self._texts} WHERE {column} = ?"
+        return self._quickly(lambda: self._cursor.execute(statement, (value,)).fetchone())
 
     def _quickly(self, read: Callable[[], T]) -> T:
         """Let SQLite decode the texts; where one is no UTF-8, read again and put U+FFFD there."""
@@ -176,7 +203,7 @@ class SourceDatabase:
         try:
             return read()
         except sqlite3.OperationalError as error:
-            if "decode" not in str(error):
+            if not _is_no_text(error):
                 raise
         finally:
             self._connection.text_factory = tolerant
@@ -237,7 +264,11 @@ _ROW_COLUMNS = (
     "completed_at",
     "command",
 )
-_TEXT_COLUMNS = ("command", "output", "error_message", "exports", "created_at")
+_TEXT_COLUMNS = ("id", "command", "output", "error_message", "exports", "created_at")
+
+
+def _is_no_text(error: sqlite3.OperationalError) -> bool:
+    return "decode" in str(error)
 
 
 def _age_of_run(run: SourceRun) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """Write the runs of a base, each with its steps in order; texts are read one step at a time."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
 from itertools import groupby
@@ -29,6 +29,7 @@ Report = Callable[[str, int, int], None]
 RUNS_PER_BATCH = 500
 STILL = timedelta()
 REPORT_EVERY = 1_000
+ROWS_AT_ONCE = 100
 
 
 class RunWriter:
@@ -109,11 +110,21 @@ class RunWriter:
         for place in places:
             if place.line is None:
                 place.module_name = place.module_name or modules.get(place.key, "")
-            if known and known.get(place.key) in _as_they_should_be(place, workspace):
-                self.writer.summary.steps.unchanged += 1
-            else:
-                texts, shift = self._read_texts(place), self._shift(steps.run_key)
-                self.writer.put_step(step_record(place, texts, run_id, workspace, shift))
+        written = [
+            place
+            for place in places
+            if not known or known.get(place.key) not in _as_they_should_be(place, workspace)
+        ]
+        self.writer.summary.steps.unchanged += len(places) - len(written)
+        self._count_done(len(places) - len(written))
+        shift = self._shift(steps.run_key)
+        for place, texts in zip(written, self._read_texts(written), strict=True):
+            self.writer.put_step(step_record(place, texts, run_id, workspace, shift))
+            self._count_done(1)
+
+    def _count_done(self, n_steps: int) -> None:
+        """Count steps that are done; tell of each thousandth, and of the last one."""
+        for _ in range(n_steps):
             self._done += 1
             if self._done % REPORT_EVERY == 0 or self._done == self._total:
                 self._report("writing steps", self._done, self._total)
@@ -131,9 +142,20 @@ class RunWriter:
         if unended:
             self.writer.remove_steps(run_id, unended)
 
-    def _read_texts(self, place: Place) -> Texts:
-        if place.row is not None:
-            return self._database.read_texts(place.row.rowid)
+    def _read_texts(self, places: Sequence[Place]) -> Iterator[Texts]:
+        """Yield the texts of each step, those of several rows at once."""
+        found: dict[int, Texts] = {}
+        for index, place in enumerate(places):
+            row = place.row
+            if row is None:
+                yield self._read_log(place)
+                continue
+            if row.rowid not in found:
+                next_places = places[index : index + ROWS_AT_ONCE]
+                found = self._database.read_texts([one.row for one in next_places if one.row])
+            yield found.pop(row.rowid)
+
+    def _read_log(self, place: Place) -> Texts:
         if place.line is None:
             return Texts(place.command, "", "", None, None)
         path = self._log_files[place.folder]
