@@ -111,7 +111,17 @@ def match(
         FolderLog(name, read_execution_log(text.splitlines(True)), (workflows or {}).get(name))
         for name, text in logs.items()
     ]
-    return match_steps(runs, rows or [], folders)
+    return match_all(runs, rows or [], folders)
+
+
+def match_all(runs: list[SourceRun], rows: list[SourceRow], folders: list[FolderLog]) -> Matching:
+    """Match logs with all rows, and put those that have no line among the steps of their runs."""
+    matching = match_steps(runs, rows, folders)
+    for run in runs:
+        of_run = [row for row in rows if row.run_key == run.key]
+        if steps := matching.steps_of(run.key, of_run):
+            matching.steps[run.key] = steps
+    return matching
 
 
 def names(matching: Matching) -> dict[str, list[str]]:

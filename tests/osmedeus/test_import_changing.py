@@ -10,8 +10,10 @@ from flask import Flask
 from sqlalchemy import select
 
 from webapp.extensions import db
+from webapp.ingest.errors import SourceError
+from webapp.ingest.osmedeus import row_store
 from webapp.ingest.osmedeus.importer import import_base
-from webapp.models import Step
+from webapp.models import Run, Step
 
 
 def outputs(app: Flask) -> dict[str, str]:
@@ -110,3 +112,15 @@ def test_a_row_that_is_written_meanwhile_waits_for_the_next_import(
     with app.app_context():
         again = import_base(changing)
         assert (again.rows, again.steps.added) == (110, 1)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_temporary_file_without_room_ends_the_import_with_one_line(
+    app: Flask, changing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = row_store.SCHEMA.replace("BEGIN;", "PRAGMA temp.max_page_count = 4; BEGIN;")
+    monkeypatch.setattr(row_store, "SCHEMA", small)
+    with app.app_context():
+        with pytest.raises(SourceError, match=r"temporary file \(database or disk is full\)"):
+            import_base(changing)
+        assert db.session.execute(select(Run.id)).first() is None

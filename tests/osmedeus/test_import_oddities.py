@@ -142,3 +142,56 @@ def test_artifacts_that_share_an_id_are_kept_out_and_said(app: Flask, database: 
         summary = import_base(database)
         assert summary.artifacts.added == 44 - 3
         assert summary.kept_out == {"artifact without an id of its own": 3}
+
+
+def test_of_the_rows_of_one_id_the_first_that_can_be_imported_is_the_step(
+    app: Flask, database: Path
+) -> None:
+    with closing(sqlite3.connect(database)) as connection:
+        connection.executescript(
+            """
+            CREATE TABLE odd AS SELECT * FROM step_results ORDER BY run_id, rowid;
+            DROP TABLE step_results; ALTER TABLE odd RENAME TO step_results;
+            UPDATE step_results SET id='same', step_name='n' || rowid WHERE rowid <= 4;
+            UPDATE step_results SET status='exploded' WHERE rowid IN (1, 3, 7);
+            UPDATE step_results SET id=NULL WHERE rowid IN (5, 6);
+            UPDATE step_results SET id='a' || char(0) || 'b' WHERE rowid = 8;
+            UPDATE step_results SET id='a␀b' WHERE rowid = 9;
+            """
+        )
+    with app.app_context():
+        summary = import_base(database)
+        # In the order in which they stand in the base.
+        assert list(summary.kept_out.items()) == [
+            ("unknown status 'exploded'", 2),
+            ("an id that another step has", 3),
+            ("no id", 2),
+        ]
+        steps = db.session.execute(select(Step).where(Step.source_key == "same")).scalars()
+        assert [step.step_name for step in steps] == ["n2"]
+
+
+def test_steps_of_runs_that_are_gone_stand_in_the_order_of_their_ends(
+    app: Flask, database: Path
+) -> None:
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute(
+            "UPDATE step_results SET run_uuid='', run_id=CASE rowid % 2 "
+            "WHEN 1 THEN 98 ELSE 99 END, step_name=rowid WHERE run_id IN (1, 2)"
+        )
+        expected = [
+            connection.execute(
+                "SELECT step_name FROM step_results WHERE run_id=? ORDER BY completed_at, rowid",
+                [run_id],
+            ).fetchall()
+            for run_id in (98, 99)
+        ]
+        connection.commit()
+    with app.app_context():
+        import_base(database)
+        gone = select(Run).where(Run.status == "unknown").order_by(Run.source_key)
+        runs = db.session.execute(gone).scalars().all()
+        assert [run.source_key for run in runs] == ["missing:98", "missing:99"]
+        for run, names in zip(runs, expected, strict=True):
+            steps = select(Step.step_name).where(Step.run_id == run.id).order_by(Step.position)
+            assert [tuple(row) for row in db.session.execute(steps)] == names

@@ -14,11 +14,12 @@ from webapp.extensions import db
 from webapp.ingest.osmedeus.database import SourceDatabase
 from webapp.ingest.osmedeus.execution_log import read_execution_log
 from webapp.ingest.osmedeus.importer import import_base
-from webapp.ingest.osmedeus.matching import FolderLog, Matching, Outcome, match_steps
+from webapp.ingest.osmedeus.matching import FolderLog, Matching, Outcome
 from webapp.ingest.osmedeus.workflow_file import read_workflow
 from webapp.models import Run, Step
 
 from ..test_writer import kept, recount
+from .logs import match_all
 from .simulator import simulate
 from .world import TrueStep, World, workflow_document
 
@@ -33,7 +34,7 @@ def solve(world: World) -> Matching:
         world.write_database(connection)
         database = SourceDatabase(connection, Path(":memory:"))
         runs = database.find_runs()
-        rows = database.find_rows(runs)
+        rows = list(database.read_rows(runs))
     folders = []
     for name, lines in sorted(world.logs.items()):
         here = [run for run in world.runs if run.folder == name]
@@ -41,7 +42,7 @@ def solve(world: World) -> Matching:
         text = json.dumps(workflow_document(last.workflow)) if last else ""
         log = read_execution_log(line for _, _, line in lines)
         folders.append(FolderLog(name, log, read_workflow(text)))
-    return match_steps(runs, rows, folders)
+    return match_all(runs, rows, folders)
 
 
 def of_truth(steps: list[TrueStep]) -> list[Key]:

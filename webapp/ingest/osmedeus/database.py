@@ -33,8 +33,7 @@ class SourceRun:
         return as_text(self.columns.get(name))
 
 
-@dataclass(slots=True)
-class SourceRow:
+class SourceRow(NamedTuple):
     """What matching needs of a row of step_results; the texts stay in the database."""
 
     rowid: int
@@ -116,20 +115,13 @@ class SourceDatabase:
             )
         return sorted(runs.values(), key=_age_of_run)
 
-    def find_rows(self, runs: list[SourceRun]) -> list[SourceRow]:
-        """Return what matching needs of every step, in the order in which they were written."""
-        return self._quickly(lambda: self._find_rows(runs))
+    def read_rows(self, runs: list[SourceRun]) -> Iterator[SourceRow]:
+        """Yield what matching needs of every step, in the order in which they were written.
 
-    def _find_rows(self, runs: list[SourceRun]) -> list[SourceRow]:
+        Nothing else may be read of this database until the last of them is taken.
+        """
         known = {run.key: run.key for run in runs}
         by_id = {as_text(run.columns.get("id")): run.key for run in runs}
-        # Many rows have the same texts: kept once, a million rows take half of the memory.
-        texts: dict[str, str] = {}
-
-        def one(text: str) -> str:
-            return texts.setdefault(text, text)
-
-        rows = []
         for (
             rowid,
             key,
@@ -142,25 +134,39 @@ class SourceDatabase:
             began,
             ended,
             command,
-        ) in self._cursor.execute(self._select("step_results", _ROW_COLUMNS) + " ORDER BY rowid"):
-            run_id, run_uuid, name = as_text(run_id), as_text(run_uuid), one(as_text(name))
+        ) in self._decoded_rows(self._select("step_results", _ROW_COLUMNS)):
+            run_id, run_uuid, name = as_text(run_id), as_text(run_uuid), as_text(name)
             found = known.get(run_uuid) if run_uuid else by_id.get(run_id)
-            rows.append(
-                SourceRow(
-                    rowid=rowid,
-                    key=storable_text(as_text(key)),
-                    run_key=found,
-                    run_hint=found or one(run_uuid or run_id),
-                    name=name,
-                    step_type=one(as_text(step_type)),
-                    status=one(as_text(status)),
-                    duration_ms=as_number(ms),
-                    digest=hash((name, as_text(command))),
-                    started_at=to_moment(parse_time(began)),
-                    completed_at=to_moment(parse_time(ended)),
-                )
+            yield SourceRow(
+                rowid=rowid,
+                key=storable_text(as_text(key)),
+                run_key=found,
+                run_hint=found or run_uuid or run_id,
+                name=name,
+                step_type=as_text(step_type),
+                status=as_text(status),
+                duration_ms=as_number(ms),
+                digest=hash((name, as_text(command))),
+                started_at=to_moment(parse_time(began)),
+                completed_at=to_moment(parse_time(ended)),
             )
-        return rows
+
+    def _decoded_rows(self, select: str) -> Iterator[tuple[Any, ...]]:
+        """Yield rows by their row ids; from the first text that is no UTF-8 on more slowly."""
+        tolerant = self._connection.text_factory
+        after = -(2**63)
+        self._connection.text_factory = str
+        try:
+            for row in self._cursor.execute(f"{select} ORDER BY rowid"):
+                yield row
+                after = row[0] + 1
+            return
+        except sqlite3.OperationalError as error:
+            if not _is_no_text(error):
+                raise
+        finally:
+            self._connection.text_factory = tolerant
+        yield from self._cursor.execute(f"{select} WHERE rowid >= ? ORDER BY rowid", (after,))
 
     def read_texts(self, rows: Iterable[SourceRow]) -> dict[int, Texts]:
         """Return the texts of the first rows, whole, by row id: of one row at least.
@@ -230,6 +236,8 @@ class SourceDatabase:
         columns = self._connection.execute(f'PRAGMA table_xinfo("{table}")').fetchall()
         if any(column["hidden"] for column in columns):
             self._refuse(f"its table {table} has computed columns")
+        if any(column["name"].lower() == "rowid" for column in columns):
+            self._refuse(f"its table {table} has a column rowid, which hides its row ids")
         return {column["name"] for column in columns}
 
     def _refuse(self, why: str) -> NoReturn:

@@ -6,6 +6,7 @@ Only what counts is kept of a line; the output of a step stays in the file until
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from sys import intern
 from typing import Any
 
 import orjson
@@ -176,14 +177,16 @@ class _Reader:
     ) -> None:
         if not isinstance(fields.get("step_name"), str) or "command" not in fields:
             return
-        name, command = _text(fields, "step_name"), _text(fields, "command")
+        # Many lines have the same names and types, which are kept once.
+        name, step_type = intern(_text(fields, "step_name")), intern(_text(fields, "step_type"))
+        command = _text(fields, "command")
         self.log.events.append(
             StepLine(
                 at=at,
                 offset=offset,
                 length=len(line),
                 name=name,
-                step_type=_text(fields, "step_type"),
+                step_type=step_type,
                 failed=failed,
                 command=command,
                 duration_us=_microseconds(fields.get("duration")),

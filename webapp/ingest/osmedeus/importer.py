@@ -20,13 +20,15 @@ from ..sources import find_or_make_source
 from .base import Base, Folder, find_base, find_folders
 from .console_log import read_console_log
 from .console_steps import find_console_steps
-from .database import SourceDatabase, SourceRow, SourceRun
+from .database import SourceDatabase, SourceRun
 from .database_file import opened
 from .execution_log import read_execution_log
-from .matching import FolderLog, Matching, Outcome, match_steps
+from .gathering import StepsOfRuns
+from .matching import FolderLog, Outcome, match_steps
+from .openings import Openings
+from .row_store import RowStore
 from .run_writer import Report, RunWriter
 from .spans import Candidate
-from .step_records import STATUSES, RunSteps
 from .summary import ImportSummary
 from .workflow_file import MAX_BYTES, Workflow, read_workflow
 
@@ -70,9 +72,14 @@ def import_base(
     Rules: the mapping of a base described in docs/import.md.
     """
     base = find_base(path, workspaces)
-    with _without_collector(), _conflicts_explained(), opened(base.database) as connection:
+    with (
+        _without_collector(),
+        _conflicts_explained(),
+        opened(base.database) as connection,
+        RowStore() as store,
+    ):
         database = SourceDatabase(connection, base.database)
-        run = _Import(base, database, find_shifts, report)
+        run = _Import(base, database, store, find_shifts, report)
         run.read()
         source = find_or_make_source(KIND, base.database, base.workspaces, name)
         return run.write(source)
@@ -82,13 +89,18 @@ class _Import:
     """One import: first everything is read and matched, then it is written."""
 
     def __init__(
-        self, base: Base, database: SourceDatabase, find_shifts: Shifts, report: Report
+        self,
+        base: Base,
+        database: SourceDatabase,
+        store: RowStore,
+        find_shifts: Shifts,
+        report: Report,
     ) -> None:
         self._base = base
         self._database = database
+        self._store = store
         self._find_shifts = find_shifts
         self._report = report
-        self._keys: set[str] = set()
         self._folders = find_folders(base.workspaces) if base.workspaces else []
         self.summary = ImportSummary("", str(base.database), str(base.workspaces or ""))
 
@@ -97,16 +109,17 @@ class _Import:
         self._report("reading the database", 0, 0)
         with self._database.one_moment():
             self._runs = self._database.find_runs()
-            rows = self._database.find_rows(self._runs)
-        self.summary.runs_in_database, self.summary.rows = len(self._runs), len(rows)
-        kept = [row for row in rows if self._is_kept(row)]
-        self._orphans = [row for row in kept if row.run_key is None]
+            self._store.fill(self._runs, self._database.read_rows(self._runs))
+        self.summary.runs_in_database, self.summary.rows = len(self._runs), self._store.count()
+        self.summary.kept_out.update(self._store.count_kept_out())
         logs = [self._read_folder(folder) for folder in self._folders]
         self._report("matching", 0, 0)
-        self._matching = match_steps(self._runs, kept, logs)
-        self._steps = {run.key: self._steps_of(run) for run in self._runs}
+        lines = (line for log in logs for line in log.log.step_lines())
+        rows = self._store.find_said((line.digest, line.at) for line in lines)
+        self._matching = match_steps(self._runs, rows, logs)
+        self._steps = StepsOfRuns(self._store, self._matching)
         for number, folder in enumerate(self._folders):
-            self._read_console(folder, logs[number], self._matching, number)
+            self._read_console(folder, logs[number], self._matching.openings[number])
         self._sum_up(logs)
 
     def write(self, source: Source) -> ImportSummary:
@@ -122,7 +135,7 @@ class _Import:
         )
         # A transaction left open would keep the state of the database as it is now.
         db.session.rollback()
-        run_writer.write(self._runs, self._steps, self._orphans, self.summary)
+        run_writer.write(self._runs, self._steps, self._store.find_orphans(), self.summary)
         done = run_writer.writer.summary
         self.summary.runs, self.summary.steps = done.runs, done.steps
         self.summary.artifacts = done.artifacts
@@ -130,16 +143,6 @@ class _Import:
             source.imported_at, source.summary = utc_now(), self.summary.to_dict()
             record(Action.IMPORTED, source.name, **_tell_new(self.summary))
         return self.summary
-
-    def _is_kept(self, row: SourceRow) -> bool:
-        """Tell whether a row can be imported; count why when it cannot."""
-        if row.status in STATUSES and row.key and row.key not in self._keys:
-            self._keys.add(row.key)
-            return True
-        why = f"unknown status {row.status[:40]!r}" if row.key else "no id"
-        why = "an id that another step has" if row.key in self._keys else why
-        self.summary.kept_out[why] += 1
-        return False
 
     def _read_folder(self, folder: Folder) -> FolderLog:
         workflow = _read_workflow_file(folder.workflow_file)
@@ -152,26 +155,17 @@ class _Import:
         self.summary.damaged_lines += log.damaged_lines
         return FolderLog(folder.name, log, workflow)
 
-    def _steps_of(self, run: SourceRun) -> RunSteps:
-        # Taken out: so many need not be in memory twice.
-        ended = self._matching.steps.pop(run.key, [])
-        return RunSteps(run.key, run.started_at, run.completed_at, ended)
-
-    def _read_console(
-        self, folder: Folder, log: FolderLog, matching: Matching, number: int
-    ) -> None:
+    def _read_console(self, folder: Folder, log: FolderLog, openings: Openings) -> None:
         """Find the skipped and the running steps of the folder's last run."""
-        openings = matching.openings[number]
         last = openings.last_run
         if folder.console_log is None or last is None or last.run is None:
             return
-        steps = self._steps[last.run.key]
         with folder.console_log.open(encoding="utf-8", errors="replace", newline="\n") as file:
             sections = read_console_log(file)
         is_crowded = _is_crowded(last, openings.candidates)
-        found = find_console_steps(sections, last, steps.ended, log.workflow, is_crowded)
-        if not steps.console.skipped and not steps.console.running:
-            steps.console = found
+        ended = self._steps.of(last.run).ended
+        found = find_console_steps(sections, last, ended, log.workflow, is_crowded)
+        self._steps.add_console(last.run, found)
 
     def _sum_up(self, logs: list[FolderLog]) -> None:
         outcomes = self._matching.outcomes
@@ -180,12 +174,7 @@ class _Import:
         self.summary.not_placed.update(
             {outcome.value: n for outcome, n in outcomes.items() if outcome != Outcome.PLACED}
         )
-        for steps in self._steps.values():
-            for ended in steps.ended:
-                if ended.row is None and ended.line is not None:
-                    self.summary.recovered["failed" if ended.line.failed else "completed"] += 1
-            self.summary.recovered["skipped"] += len(steps.console.skipped)
-            self.summary.recovered["running"] += len(steps.console.running)
+        self.summary.recovered.update(self._steps.count_recovered())
         if self._base.workspaces is None:
             self.summary.notes.append(
                 "No workspaces were found: failed and lost steps stand only in their logs. "

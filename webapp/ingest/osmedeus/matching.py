@@ -6,7 +6,7 @@ can have it; where several can, it is not guessed but counted as ambiguous.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from .database import SourceRow, SourceRun
@@ -57,45 +57,52 @@ class Ended:
 
 @dataclass(slots=True)
 class Matching:
-    """Which steps each run has, in the order in which they ended, and what was not placed."""
+    """Which run each line belongs to, and what was not placed.
+
+    `steps` are those of each run that have a line, in the order of the lines.
+    """
 
     steps: dict[str, list[Ended]] = field(default_factory=dict)
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     in_both: int = 0
     openings: list[Openings] = field(default_factory=list)
 
+    def steps_of(self, run_key: str, rows: Iterable[SourceRow]) -> list[Ended]:
+        """Return the steps of a run in the order in which they ended; `rows` are all it has."""
+        by_number = {row.rowid: row for row in rows}
+        with_lines = [
+            # Of the row that was found only what matching needs is known.
+            replace(step, row=by_number.pop(step.row.rowid)) if step.row else step
+            for step in self.steps.get(run_key, ())
+        ]
+        return _in_order(with_lines, by_number.values())
+
 
 def match_steps(
-    runs: Sequence[SourceRun], rows: Sequence[SourceRow], folders: Sequence[FolderLog]
+    runs: Sequence[SourceRun], rows: Iterable[SourceRow], folders: Sequence[FolderLog]
 ) -> Matching:
-    """Place every row and every line of an ended step in its run."""
+    """Place every line of an ended step in its run; `rows` are those that a line can be."""
     matching = Matching()
     copies = _find_copies(folders)
-    row_of_line = _match_rows(rows, folders, copies)
-    matching.in_both = len(row_of_line)
+    rows_of_lines = _match_rows(rows, folders, copies)
+    matching.in_both = sum(len(rows_here) for rows_here in rows_of_lines)
     index_of_runs = RunIndex(runs)
     lines_of = []
     knowledge = Knowledge(folder.workflow for folder in folders)
-    copies_in: dict[int, set[int]] = defaultdict(set)
-    for number, index in copies:
-        copies_in[number].add(index)
     for number, folder in enumerate(folders):
         openings = Openings(folder.log.events, index_of_runs)
-        rows_here = {
-            index: row_of_line[number, index]
-            for index in range(len(folder.log.events))
-            if (number, index) in row_of_line
-        }
-        for row in rows_here.values():
-            if row.run_key in index_of_runs.by_key:
-                openings.add_without_opening(index_of_runs.by_key[row.run_key])
-        lines = FolderLines(folder.name, folder.log.events, openings, rows_here, copies_in[number])
+        rows_here = rows_of_lines[number]
+        for index in sorted(rows_here):
+            key = rows_here[index].run_key
+            if key is not None and key in index_of_runs.by_key:
+                openings.add_without_opening(index_of_runs.by_key[key])
+        lines = FolderLines(folder.name, folder.log.events, openings, rows_here, copies[number])
         knowledge.learn_rows(lines)
         matching.openings.append(openings)
         lines_of.append(lines)
     _decide(lines_of, knowledge)
-    _collect(matching, rows, row_of_line, lines_of)
-    matching.outcomes[Outcome.COPY] = len(copies)
+    _collect(matching, lines_of)
+    matching.outcomes[Outcome.COPY] = sum(map(len, copies))
     return matching
 
 
@@ -110,43 +117,35 @@ def _decide(lines_of: Sequence[FolderLines], knowledge: Knowledge) -> None:
         pass
 
 
-def _find_copies(folders: Sequence[FolderLog]) -> set[tuple[int, int]]:
-    """Return (folder, event) of each line that stands in an earlier folder too."""
+def _find_copies(folders: Sequence[FolderLog]) -> list[set[int]]:
+    """Return for each folder the events that are lines of an earlier folder too."""
     first_folder: dict[tuple[object, ...], int] = {}
-    copies = set()
+    copies: list[set[int]] = [set() for _ in folders]
     for number, folder in enumerate(folders):
         for index, event in enumerate(folder.log.events):
             if isinstance(event, StepLine):
                 identity = (event.at, event.digest, event.duration_us, event.length, event.failed)
                 if first_folder.setdefault(identity, number) != number:
-                    copies.add((number, index))
+                    copies[number].add(index)
     return copies
 
 
 def _match_rows(
-    rows: Sequence[SourceRow], folders: Sequence[FolderLog], copies: set[tuple[int, int]]
-) -> dict[tuple[int, int], SourceRow]:
-    """Return the row of each line that has one, by (folder, event)."""
-    # What no line says needs no place in the index, which takes more memory than the rows.
-    said = {
-        event.digest
-        for folder in folders
-        for event in folder.log.events
-        if isinstance(event, StepLine)
-    }
+    rows: Iterable[SourceRow], folders: Sequence[FolderLog], copies: Sequence[set[int]]
+) -> list[dict[int, SourceRow]]:
+    """Return for each folder the rows of the lines that have one, by event."""
     free: dict[tuple[int, int], list[SourceRow]] = defaultdict(list)
     for row in rows:
-        if row.completed_at is not None and row.digest in said:
+        if row.completed_at is not None:
             free[row.digest, row.completed_at // SECOND].append(row)
-    found: dict[tuple[int, int], SourceRow] = {}
+    found: list[dict[int, SourceRow]] = [{} for _ in folders]
     for is_same in (_is_same_to_the_microsecond, _is_same_to_the_millisecond):
-        for number, folder in enumerate(folders):
+        for folder, here, copied in zip(folders, found, copies, strict=True):
             for index, event in enumerate(folder.log.events):
-                place = (number, index)
-                if isinstance(event, StepLine) and place not in found and place not in copies:
+                if isinstance(event, StepLine) and index not in here and index not in copied:
                     taken = _take(free, event, is_same)
                     if taken is not None:
-                        found[place] = taken
+                        here[index] = taken
     return found
 
 
@@ -177,19 +176,8 @@ def _is_same_to_the_millisecond(row: SourceRow, line: StepLine) -> bool:
     return line.duration_us is None or row.duration_ms == line.duration_ms
 
 
-def _collect(
-    matching: Matching,
-    rows: Sequence[SourceRow],
-    row_of_line: dict[tuple[int, int], SourceRow],
-    lines_of: Sequence[FolderLines],
-) -> None:
-    """Gather the steps of each run in the order of their ends."""
-    with_line = {row.rowid for row in row_of_line.values()}
-    alone: dict[str, list[SourceRow]] = defaultdict(list)
-    for row in rows:
-        if row.rowid not in with_line and row.run_key is not None:
-            alone[row.run_key].append(row)
-    ended: dict[str, list[Ended]] = defaultdict(list)
+def _collect(matching: Matching, lines_of: Sequence[FolderLines]) -> None:
+    """Gather the steps of each run that have a line."""
     for number, lines in enumerate(lines_of):
         for index, line in lines.step_lines():
             found = lines.rows.get(index)
@@ -199,9 +187,8 @@ def _collect(
                 matching.outcomes[_outcome(lines, index, candidate)] += 1
             if key is not None:
                 module = candidate.module_at(index) if candidate else ""
-                ended[key].append(Ended(found, line, number, module))
-    for key in {*ended, *alone}:
-        matching.steps[key] = _in_order(ended.get(key, []), alone.get(key, []))
+                ended = Ended(found, line, number, module)
+                matching.steps.setdefault(key, []).append(ended)
 
 
 def _key_of(candidate: Candidate | None) -> str | None:

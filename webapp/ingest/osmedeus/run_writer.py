@@ -18,6 +18,7 @@ from ..writer import Writer
 from .cells import as_text
 from .database import SourceDatabase, SourceRow, SourceRun, Texts
 from .execution_log import read_output
+from .gathering import StepsOfRuns
 from .matching import Ended
 from .run_records import artifact_record, missing_run_record, run_record
 from .step_records import Place, RunSteps, find_places, place_key, step_record
@@ -60,16 +61,13 @@ class RunWriter:
     def write(
         self,
         runs: Sequence[SourceRun],
-        steps: dict[str, RunSteps],
-        orphans: Sequence[SourceRow],
+        steps: StepsOfRuns,
+        orphans: Iterable[SourceRow],
         summary: ImportSummary,
     ) -> None:
         """Write the runs with their steps, then steps without a run, then artifacts."""
-        self._total = len(orphans) + sum(
-            len(one.ended) + len(one.console.skipped) + len(one.console.running)
-            for one in steps.values()
-        )
-        self._learn_types(runs, steps)
+        self._total = summary.rows - sum(summary.kept_out.values()) + summary.recovered.total()
+        self._types = steps.find_types(runs)
         run_ids: dict[str, int] = {}
         with self._stack, self.writer:
             for start in range(0, len(runs), RUNS_PER_BATCH):
@@ -77,21 +75,10 @@ class RunWriter:
                 records = [run_record(run, self._shift(run.key)) for run in some]
                 run_ids |= self.writer.put_runs(records)
                 for run in some:
-                    # Taken out: what is written needs no memory any more.
-                    ended = steps.pop(run.key)
-                    self._write_steps(ended, run_ids[run.key], run.text("workspace"))
+                    self._write_steps(steps.of(run), run_ids[run.key], run.text("workspace"))
+                    steps.forget(run)
             self._write_orphans(orphans)
             self._write_artifacts(runs, run_ids, summary)
-
-    def _learn_types(self, runs: Sequence[SourceRun], steps: dict[str, RunSteps]) -> None:
-        """Note which type a step of each module has, for those whose type no file tells."""
-        for run in runs:
-            for ended in steps[run.key].ended:
-                step_type = (
-                    ended.row.step_type if ended.row else ended.line and ended.line.step_type
-                )
-                module = ended.module_name or run.text("workflow_name")
-                self._types[module, ended.name] = step_type or ""
 
     def _write_steps(self, steps: RunSteps, run_id: int, workspace: str) -> None:
         """Write one run's steps, but for those that are here already as they should be."""
@@ -179,9 +166,11 @@ class RunWriter:
         return self._open_logs[folder]
 
     def _write_orphans(self, orphans: Iterable[SourceRow]) -> None:
-        """Write the steps whose run the database does not have, under a run that says so."""
-        ordered = sorted(orphans, key=lambda row: (row.run_hint, row.completed_at or 0, row.rowid))
-        for hint, group in groupby(ordered, key=lambda row: row.run_hint):
+        """Write the steps whose run the database does not have, under a run that says so.
+
+        They come in the order of what they say of their run, then of their ends.
+        """
+        for hint, group in groupby(orphans, key=lambda row: row.run_hint):
             rows = list(group)
             first_seen = from_moment(min(row.started_at or row.completed_at or 0 for row in rows))
             record = missing_run_record(hint, first_seen)
