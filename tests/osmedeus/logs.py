@@ -1,12 +1,14 @@
 """Write lines as the engine writes them."""
 
 import json
+from collections import Counter
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from webapp.ingest.osmedeus.database import SourceRow, SourceRun
 from webapp.ingest.osmedeus.execution_log import read_execution_log
-from webapp.ingest.osmedeus.matching import FolderLog, Matching, match_steps
+from webapp.ingest.osmedeus.matching import Ended, FolderLog, Outcome, match_steps
 from webapp.ingest.osmedeus.times import SECOND, to_moment
 from webapp.ingest.osmedeus.workflow_file import Workflow
 
@@ -100,12 +102,21 @@ def row(number: int, run_key: str, name: str, ended: float, took: float = 0.0105
     )
 
 
+@dataclass
+class Matched:
+    """A matching with the steps of each run."""
+
+    steps: dict[str, list[Ended]]
+    outcomes: Counter[Outcome]
+    in_both: int
+
+
 def match(
     runs: list[SourceRun],
     logs: dict[str, bytes],
     rows: list[SourceRow] | None = None,
     workflows: dict[str, Workflow] | None = None,
-) -> Matching:
+) -> Matched:
     """Match the logs of some folders."""
     folders = [
         FolderLog(name, read_execution_log(text.splitlines(True)), (workflows or {}).get(name))
@@ -114,16 +125,17 @@ def match(
     return match_all(runs, rows or [], folders)
 
 
-def match_all(runs: list[SourceRun], rows: list[SourceRow], folders: list[FolderLog]) -> Matching:
-    """Match logs with all rows, and put those that have no line among the steps of their runs."""
-    matching = match_steps(runs, rows, folders)
-    for run in runs:
-        of_run = [row for row in rows if row.run_key == run.key]
-        if steps := matching.steps_of(run.key, of_run):
-            matching.steps[run.key] = steps
-    return matching
+def match_all(runs: list[SourceRun], rows: list[SourceRow], folders: list[FolderLog]) -> Matched:
+    """Match logs with all rows; return the steps of each run that has any."""
+    matching = match_steps(runs, lambda _: rows, folders)
+    steps = {
+        run.key: matching.steps_of(run.key, [row for row in rows if row.run_key == run.key])
+        for run in runs
+    }
+    found = {key: ended for key, ended in steps.items() if ended}
+    return Matched(found, matching.outcomes, matching.in_both)
 
 
-def names(matching: Matching) -> dict[str, list[str]]:
+def names(matching: Matched) -> dict[str, list[str]]:
     """Return the names of each run's steps, in order."""
     return {key: [step.name for step in steps] for key, steps in matching.steps.items()}

@@ -6,14 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webapp.ingest.osmedeus.execution_log import (
-    FlowClosing,
-    ModuleClosing,
-    Opening,
-    StepLine,
-    read_execution_log,
-    read_output,
-)
+from webapp.ingest.osmedeus.execution_log import read_execution_log, read_output
+from webapp.ingest.osmedeus.log_events import FlowClosing, ModuleClosing, Opening, StepLine
 from webapp.ingest.osmedeus.times import parse_elapsed
 
 from .logs import at, closing, completed, failed, line, opening

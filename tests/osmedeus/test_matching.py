@@ -108,5 +108,5 @@ def test_many_runs_over_one_target_are_told_apart() -> None:
 
 def test_an_empty_log_matches_nothing() -> None:
     folder = FolderLog("f", read_execution_log([]))
-    assert folder.log.events == []
+    assert list(folder.log.events) == []
     assert match([], {"f": b""}).steps == {}

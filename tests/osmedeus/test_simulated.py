@@ -14,12 +14,12 @@ from webapp.extensions import db
 from webapp.ingest.osmedeus.database import SourceDatabase
 from webapp.ingest.osmedeus.execution_log import read_execution_log
 from webapp.ingest.osmedeus.importer import import_base
-from webapp.ingest.osmedeus.matching import FolderLog, Matching, Outcome
+from webapp.ingest.osmedeus.matching import FolderLog, Outcome
 from webapp.ingest.osmedeus.workflow_file import read_workflow
 from webapp.models import Run, Step
 
 from ..test_writer import kept, recount
-from .logs import match_all
+from .logs import Matched, match_all
 from .simulator import simulate
 from .world import TrueStep, World, workflow_document
 
@@ -27,7 +27,7 @@ SEEDS = range(60)
 Key = tuple[str, str, int]
 
 
-def solve(world: World) -> Matching:
+def solve(world: World) -> Matched:
     """Match a world's logs with its database."""
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.row_factory = sqlite3.Row
@@ -54,7 +54,7 @@ def of_truth(steps: list[TrueStep]) -> list[Key]:
     ]
 
 
-def of_matching(matching: Matching, run_uuid: str) -> list[Key]:
+def of_matching(matching: Matched, run_uuid: str) -> list[Key]:
     """Return what was found of a run, in order."""
     found = []
     for step in matching.steps.get(run_uuid, []):

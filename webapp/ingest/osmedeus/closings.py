@@ -5,9 +5,9 @@ where one alone is left is it ended: a wrong end would give its steps to another
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from .execution_log import Event, FlowClosing, ModuleClosing
+from .log_events import Events, FlowClosing, ModuleClosing
 from .spans import Candidate, ModuleSpan
 from .times import SECOND
 
@@ -19,11 +19,11 @@ ROUNDING = SECOND // 20
 END_DELAY = 5 * SECOND
 
 
-def close_spans(events: Sequence[Event], candidates: Iterable[Candidate]) -> None:
+def close_spans(events: Events, candidates: Iterable[Candidate]) -> None:
     """Set the end of every run and module whose closing line is beyond doubt."""
     begun = _by_beginning(candidates)
     fitting: dict[int, list[tuple[Span, Candidate]]] = {}
-    for index, event in enumerate(events):
+    for index, event in events.others():
         if isinstance(event, (ModuleClosing, FlowClosing)):
             fits = [pair for pair in _begun_then(begun, event) if _can_end(*pair, index, event)]
             if fits:

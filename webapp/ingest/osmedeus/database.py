@@ -1,7 +1,7 @@
 """Read the rows of an Osmedeus database, versions 5.0.0 to 5.1.0: whatever columns there are."""
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +83,8 @@ class SourceDatabase:
                 raise SourceError(f"This database is not Osmedeus's: it has no table {table}.")
         for table in TABLES:
             self._check(table)
-        self._texts = self._select("step_results", _TEXT_COLUMNS)
+        texts = self._select("step_results", _TEXT_COLUMNS)
+        self._by_number, self._by_id = f"{texts} WHERE rowid = ?", f'{texts} WHERE "id" = ?'
 
     @contextmanager
     def one_moment(self) -> Iterator[None]:
@@ -168,19 +169,22 @@ class SourceDatabase:
             self._connection.text_factory = tolerant
         yield from self._cursor.execute(f"{select} WHERE rowid >= ? ORDER BY rowid", (after,))
 
-    def read_texts(self, rows: Iterable[SourceRow]) -> dict[int, Texts]:
+    def read_texts(self, rows: Sequence[SourceRow]) -> dict[int, Texts]:
         """Return the texts of the first rows, whole, by row id: of one row at least.
 
         As many are read at once as ENOUGH_CHARACTERS hold: to begin a read takes as long as it.
         """
+        with self.one_moment():
+            return self._quickly(lambda: self._read_some(rows))
+
+    def _read_some(self, rows: Sequence[SourceRow]) -> dict[int, Texts]:
         found: dict[int, Texts] = {}
         n_characters = 0
-        with self.one_moment():
-            for row in rows:
-                texts = found[row.rowid] = self._read_texts(row)
-                n_characters += len(texts.command) + len(texts.output)
-                if n_characters >= ENOUGH_CHARACTERS:
-                    break
+        for row in rows:
+            texts = found[row.rowid] = self._read_texts(row)
+            n_characters += len(texts.command) + len(texts.output)
+            if n_characters >= ENOUGH_CHARACTERS:
+                break
         return found
 
     def _read_texts(self, row: SourceRow) -> Texts:
@@ -190,17 +194,13 @@ class SourceDatabase:
         gives the number of a row that is gone to another one, and VACUUM may give all new ones: a
         row counts as the same only by its id, and is looked for by that where it is no longer.
         """
-        values = self._read_text_row("rowid", row.rowid)
+        values = self._cursor.execute(self._by_number, (row.rowid,)).fetchone()
         if values is None or storable_text(as_text(values[1])) != row.key:
-            values = self._read_text_row('"id"', row.key)
+            values = self._cursor.execute(self._by_id, (row.key,)).fetchone()
         if values is None:
             return Texts("", "", "", None, None)
         _, _, command, output, error, exports, created_at = values
         return Texts(as_text(command), as_text(output), as_text(error), exports, created_at)
-
-    def _read_text_row(self, column: str, value: int | str) -> Any:
-        statement = f"{self._texts} WHERE {column} = ?"
-        return self._quickly(lambda: self._cursor.execute(statement, (value,)).fetchone())
 
     def _quickly(self, read: Callable[[], T]) -> T:
         """Let SQLite decode the texts; where one is no UTF-8, read again and put U+FFFD there."""

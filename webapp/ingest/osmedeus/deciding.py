@@ -2,11 +2,11 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
-from .database import SourceRow
-from .execution_log import Event, StepLine
+from .log_events import Events, StepLine
 from .openings import Openings
+from .rows_of_lines import RowsOfLines
 from .spans import Candidate
 from .times import SECOND
 from .workflow_file import Workflow
@@ -44,10 +44,10 @@ class Knowledge:
 
     def learn_rows(self, lines: "FolderLines") -> None:
         """Note the steps of all lines that have a row."""
-        for index, line in lines.step_lines():
+        for index in lines.indices():
             candidate = lines.candidate_of(index)
             if candidate is not None:
-                self.learn(candidate, index, line.name)
+                self.learn(candidate, index, lines.name_of(index))
 
     def has(self, candidate: Candidate, index: int, name: str) -> bool:
         """Tell whether the workflow of a run is known to have such a step."""
@@ -67,9 +67,9 @@ class FolderLines:
     def __init__(
         self,
         folder: str,
-        events: Sequence[Event],
+        events: Events,
         openings: Openings,
-        rows: dict[int, SourceRow],
+        rows: RowsOfLines,
         copies: set[int],
     ) -> None:
         """Note which runs each line without a row can belong to."""
@@ -84,9 +84,22 @@ class FolderLines:
 
     def step_lines(self) -> Iterator[tuple[int, StepLine]]:
         """Yield each step line with its index, but for copies."""
-        for index, event in enumerate(self._events):
-            if isinstance(event, StepLine) and index not in self._copies:
-                yield index, event
+        for index in self.indices():
+            yield index, self.line(index)
+
+    def indices(self) -> Iterator[int]:
+        """Yield the place of each step line, but for copies."""
+        for index in range(len(self._events)):
+            if self._events.is_step(index) and index not in self._copies:
+                yield index
+
+    def name_of(self, index: int) -> str:
+        """Return the name in a step line."""
+        return self._events.name_of(index)
+
+    def line(self, index: int) -> StepLine:
+        """Return a step line by its place."""
+        return self._events.step_line(index)
 
     def candidate_of(self, index: int) -> Candidate | None:
         """Return the run of a line, as far as it is found."""
@@ -106,8 +119,7 @@ class FolderLines:
         self._drop_silent()
         placed = []
         for index, fitting in self.undecided.items():
-            line = self._events[index]
-            assert isinstance(line, StepLine)
+            line = self.line(index)
             candidate = self._choose(index, line, fitting, knowledge, may_rely_on_known)
             if candidate is not None:
                 self._found[index] = candidate
@@ -171,16 +183,18 @@ class FolderLines:
         seen: dict[Candidate, int] = {}
         # A line stands after every beginning and every row above it: it cannot be older.
         earliest = 0
-        for index, event in enumerate(self._events):
+        for index in range(len(self._events)):
             while waiting and waiting[-1].first < index:
                 begun.append(waiting.pop())
                 run = begun[-1].run
                 earliest = max(earliest, (run.started_at if run else None) or 0)
-            if not isinstance(event, StepLine) or index in self._copies:
+            if not self._events.is_step(index) or index in self._copies:
                 continue
-            if index in self.rows:
-                earliest = max(earliest, self.rows[index].completed_at or 0)
+            row = self.rows.get(index)
+            if row is not None:
+                earliest = max(earliest, row.completed_at or 0)
                 continue
+            line = self.line(index)
             begun = [
                 one
                 for one in begun
@@ -188,8 +202,8 @@ class FolderLines:
                 and _end_of(one) >= earliest
                 and not _is_gone(one, soonest[index], seen)
             ]
-            fits = [one for one in begun if _fits(one, event)]
-            fits = _still_heard(fits, index, event, seen)
+            fits = [one for one in begun if _fits(one, line)]
+            fits = _still_heard(fits, index, line, seen)
             if fits:
                 fitting[index] = fits
         return fitting
@@ -198,11 +212,11 @@ class FolderLines:
         """Return for each line without a row when the first of the steps from there on began."""
         soonest: dict[int, int] = {}
         least = None
-        for index in range(len(self._events) - 1, -1, -1):
-            line = self._events[index]
-            is_copy = index in self._copies
-            if isinstance(line, StepLine) and not is_copy and index not in self.rows:
-                least = line.began_at if least is None else min(least, line.began_at)
+        for index in reversed(range(len(self._events))):
+            is_step = self._events.is_step(index) and index not in self._copies
+            if is_step and index not in self.rows:
+                began_at = self.line(index).began_at
+                least = began_at if least is None else min(least, began_at)
                 soonest[index] = least
         return soonest
 

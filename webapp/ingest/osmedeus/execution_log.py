@@ -6,11 +6,11 @@ Only what counts is kept of a line; the output of a step stays in the file until
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from sys import intern
 from typing import Any
 
 import orjson
 
+from .log_events import Events, FlowClosing, ModuleClosing, Opening, StepLine
 from .times import SECOND, parse_elapsed, parse_time, to_moment
 
 LINE_START = b'{"level":'
@@ -21,80 +21,15 @@ LONGEST_START = 60 * SECOND
 
 
 @dataclass(slots=True)
-class Opening:
-    """A run, or a module of a flow, begins."""
-
-    at: int
-    params: dict[str, Any]
-    target: str
-    run_uuid: str = ""
-    database_run_id: str = ""
-    workflow_name: str = ""
-    # The module's name, for a module of a flow.
-    module_name: str = ""
-    # How many steps the module has, or modules the flow; None until its start line is read.
-    size: int | None = None
-    is_flow: bool = False
-
-
-@dataclass(slots=True)
-class ModuleClosing:
-    """A module, alone or of a flow, came to its end."""
-
-    at: int
-    total_steps: int
-    elapsed: float | None
-
-
-@dataclass(slots=True)
-class FlowClosing:
-    """A flow came to its end."""
-
-    at: int
-    elapsed: float | None
-
-
-@dataclass(slots=True)
-class StepLine:
-    """A step ended; `offset` and `length` say where its line stands in the file, in bytes."""
-
-    at: int
-    offset: int
-    length: int
-    name: str
-    step_type: str
-    failed: bool
-    command: str
-    duration_us: int | None
-    error: str
-    digest: int
-    # Whether the line tells what the step printed: one that is cut may not.
-    has_output: bool
-
-    @property
-    def duration_ms(self) -> int:
-        """The duration as the engine writes it into its rows."""
-        return (self.duration_us or 0) // 1000
-
-    @property
-    def began_at(self) -> int:
-        """When the step began, to the second."""
-        return self.at - (self.duration_us or 0)
-
-
-Event = Opening | ModuleClosing | FlowClosing | StepLine
-
-
-@dataclass(slots=True)
 class ExecutionLog:
     """What one log says, in the order of its lines."""
 
-    events: list[Event] = field(default_factory=list)
+    events: Events = field(default_factory=Events)
     damaged_lines: int = 0
 
     def step_lines(self) -> Iterator[StepLine]:
         """Return the lines of ended steps."""
-        return (event for event in self.events if isinstance(event, StepLine))
+        return (line for _, line in self.events.step_lines())
 
 
 def read_execution_log(lines: Iterable[bytes]) -> ExecutionLog:
@@ -108,6 +43,7 @@ def read_execution_log(lines: Iterable[bytes]) -> ExecutionLog:
     for line in lines:
         reader.read_line(line, offset)
         offset += len(line)
+    reader.log.events.pack()
     return reader.log
 
 
@@ -166,10 +102,10 @@ class _Reader:
             case "Module execution completed":
                 elapsed = parse_elapsed(fields.get("elapsed"))
                 closing = ModuleClosing(at, _number(fields, "total_steps"), elapsed)
-                self.log.events.append(closing)
+                self.log.events.add(closing)
             case "Flow execution completed":
                 took = _microseconds(fields.get("duration"))
-                self.log.events.append(FlowClosing(at, None if took is None else took / SECOND))
+                self.log.events.add(FlowClosing(at, None if took is None else took / SECOND))
                 self._announced.clear()
 
     def _read_step(
@@ -177,23 +113,17 @@ class _Reader:
     ) -> None:
         if not isinstance(fields.get("step_name"), str) or "command" not in fields:
             return
-        # Many lines have the same names and types, which are kept once.
-        name, step_type = intern(_text(fields, "step_name")), intern(_text(fields, "step_type"))
-        command = _text(fields, "command")
-        self.log.events.append(
-            StepLine(
-                at=at,
-                offset=offset,
-                length=len(line),
-                name=name,
-                step_type=step_type,
-                failed=failed,
-                command=command,
-                duration_us=_microseconds(fields.get("duration")),
-                error=_text(fields, "error"),
-                digest=hash((name, command)),
-                has_output=bool(_text(fields, "output")),
-            )
+        self.log.events.add_step(
+            at=at,
+            offset=offset,
+            length=len(line),
+            duration_us=_microseconds(fields.get("duration")),
+            name=_text(fields, "step_name"),
+            step_type=_text(fields, "step_type"),
+            failed=failed,
+            has_output=bool(_text(fields, "output")),
+            command=_text(fields, "command"),
+            error=_text(fields, "error"),
         )
 
     def _read_opening(self, fields: dict[str, Any], at: int) -> None:
@@ -210,7 +140,7 @@ class _Reader:
         if opening.run_uuid:
             self._announced = [one for one in self._announced if at - one[0] <= LONGEST_START]
             opening.module_name = self._announced.pop(0)[1] if self._announced else ""
-        self.log.events.append(opening)
+        self.log.events.add(opening)
         self._unstarted.append(opening)
 
     def _read_start(self, fields: dict[str, Any], at: int, size: int, is_flow: bool) -> None:

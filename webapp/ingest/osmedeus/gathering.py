@@ -11,7 +11,7 @@ from .step_records import RunSteps
 
 
 class StepsOfRuns:
-    """The steps of each run, read when they are wanted: in memory are those of the logs alone."""
+    """The steps of each run, put together when they are wanted."""
 
     def __init__(self, store: RowStore, matching: Matching) -> None:
         """Take the rows that can be imported, and which run the lines of the logs belong to."""
@@ -33,17 +33,12 @@ class StepsOfRuns:
 
     def forget(self, run: SourceRun) -> None:
         """Let a run go that is written, so that its lines need no memory any more."""
-        self._matching.steps.pop(run.key, None)
+        self._matching.places.pop(run.key, None)
 
     def count_recovered(self) -> Counter[str]:
         """Count the steps that are no rows, by what became of them."""
-        counts: Counter[str] = Counter()
-        for ended in self._matching.steps.values():
-            counts.update(
-                "failed" if one.line.failed else "completed"
-                for one in ended
-                if one.row is None and one.line is not None
-            )
+        of_lines = self._matching.recovered
+        counts = Counter({"completed": of_lines[False], "failed": of_lines[True]})
         for console in self._console.values():
             counts["skipped"] += len(console.skipped)
             counts["running"] += len(console.running)
@@ -61,10 +56,10 @@ class StepsOfRuns:
             if not step.step_type
         }
         types: dict[tuple[str, str], str] = {}
-        for run in runs:
+        for run in runs if wanted else ():
             workflow = run.text("workflow_name")
-            of_lines = self._matching.steps.get(run.key, [])
-            if wanted and not wanted.isdisjoint({workflow, *(one.module_name for one in of_lines)}):
+            # Only lines tell the modules of a flow.
+            if workflow in wanted or run.key in self._matching.places:
                 for ended in self.of(run).ended:
                     types[ended.module_name or workflow, ended.name] = _type_of(ended)
         return types

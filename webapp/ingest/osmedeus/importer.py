@@ -114,9 +114,7 @@ class _Import:
         self.summary.kept_out.update(self._store.count_kept_out())
         logs = [self._read_folder(folder) for folder in self._folders]
         self._report("matching", 0, 0)
-        lines = (line for log in logs for line in log.log.step_lines())
-        rows = self._store.find_said((line.digest, line.at) for line in lines)
-        self._matching = match_steps(self._runs, rows, logs)
+        self._matching = match_steps(self._runs, self._store.find_said, logs)
         self._steps = StepsOfRuns(self._store, self._matching)
         for number, folder in enumerate(self._folders):
             self._read_console(folder, logs[number], self._matching.openings[number])

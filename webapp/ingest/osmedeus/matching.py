@@ -4,21 +4,29 @@ Rows come first: a line and a row can be the same step. What has no row goes to 
 can have it; where several can, it is not guessed but counted as ambiguous.
 """
 
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from .database import SourceRow, SourceRun
 from .deciding import FolderLines, Knowledge
-from .execution_log import ExecutionLog, StepLine
+from .execution_log import ExecutionLog
+from .log_events import StepLine
 from .openings import Openings, RunIndex
+from .rows_of_lines import RowsOfLines
 from .spans import Candidate
 from .times import SECOND
 from .workflow_file import Workflow
 
 # The times in a row and the duration in a line are of one clock, cut off at different places.
 SAME_DURATION_US = 5
+LINES_PER_PART = 50_000
+# A line is told by one number: that of its folder times this, and its own.
+EVENTS_PER_FOLDER = 2**40
+
+FindRows = Callable[[Iterable[tuple[int, int]]], Iterable[SourceRow]]
 
 
 class Outcome(StrEnum):
@@ -59,49 +67,57 @@ class Ended:
 class Matching:
     """Which run each line belongs to, and what was not placed.
 
-    `steps` are those of each run that have a line, in the order of the lines.
+    `places` are where the lines of each run's steps stand, in their order: see EVENTS_PER_FOLDER.
     """
 
-    steps: dict[str, list[Ended]] = field(default_factory=dict)
+    places: "dict[str, array[int]]" = field(default_factory=dict)
     outcomes: Counter[Outcome] = field(default_factory=Counter)
+    # How many steps without a row were placed, by whether they failed.
+    recovered: Counter[bool] = field(default_factory=Counter)
     in_both: int = 0
     openings: list[Openings] = field(default_factory=list)
+    lines_of: list[FolderLines] = field(default_factory=list)
 
     def steps_of(self, run_key: str, rows: Iterable[SourceRow]) -> list[Ended]:
         """Return the steps of a run in the order in which they ended; `rows` are all it has."""
         by_number = {row.rowid: row for row in rows}
-        with_lines = [
-            # Of the row that was found only what matching needs is known.
-            replace(step, row=by_number.pop(step.row.rowid)) if step.row else step
-            for step in self.steps.get(run_key, ())
-        ]
+        with_lines = []
+        for place in self.places.get(run_key, ()):
+            number, index = divmod(place, EVENTS_PER_FOLDER)
+            lines = self.lines_of[number]
+            found = lines.rows.get(index)
+            candidate = lines.candidate_of(index)
+            module = candidate.module_at(index) if candidate else ""
+            row = by_number.pop(found.rowid) if found else None
+            with_lines.append(Ended(row, lines.line(index), number, module))
         return _in_order(with_lines, by_number.values())
 
 
 def match_steps(
-    runs: Sequence[SourceRun], rows: Iterable[SourceRow], folders: Sequence[FolderLog]
+    runs: Sequence[SourceRun], find_rows: FindRows, folders: Sequence[FolderLog]
 ) -> Matching:
-    """Place every line of an ended step in its run; `rows` are those that a line can be."""
+    """Place every line of an ended step in its run.
+
+    The rows are asked for share by share, so that not all that have lines are in memory at once:
+    `find_rows` gives the rows that lines can be, by what these say: (digest, moment) of each.
+    """
     matching = Matching()
-    copies = _find_copies(folders)
-    rows_of_lines = _match_rows(rows, folders, copies)
+    copies, rows_of_lines = _match_rows(find_rows, folders)
     matching.in_both = sum(len(rows_here) for rows_here in rows_of_lines)
     index_of_runs = RunIndex(runs)
-    lines_of = []
     knowledge = Knowledge(folder.workflow for folder in folders)
     for number, folder in enumerate(folders):
         openings = Openings(folder.log.events, index_of_runs)
         rows_here = rows_of_lines[number]
-        for index in sorted(rows_here):
-            key = rows_here[index].run_key
-            if key is not None and key in index_of_runs.by_key:
+        for key in rows_here.run_keys():
+            if key in index_of_runs.by_key:
                 openings.add_without_opening(index_of_runs.by_key[key])
         lines = FolderLines(folder.name, folder.log.events, openings, rows_here, copies[number])
         knowledge.learn_rows(lines)
         matching.openings.append(openings)
-        lines_of.append(lines)
-    _decide(lines_of, knowledge)
-    _collect(matching, lines_of)
+        matching.lines_of.append(lines)
+    _decide(matching.lines_of, knowledge)
+    _collect(matching)
     matching.outcomes[Outcome.COPY] = sum(map(len, copies))
     return matching
 
@@ -117,36 +133,53 @@ def _decide(lines_of: Sequence[FolderLines], knowledge: Knowledge) -> None:
         pass
 
 
-def _find_copies(folders: Sequence[FolderLog]) -> list[set[int]]:
-    """Return for each folder the events that are lines of an earlier folder too."""
-    first_folder: dict[tuple[object, ...], int] = {}
-    copies: list[set[int]] = [set() for _ in folders]
-    for number, folder in enumerate(folders):
-        for index, event in enumerate(folder.log.events):
-            if isinstance(event, StepLine):
-                identity = (event.at, event.digest, event.duration_us, event.length, event.failed)
-                if first_folder.setdefault(identity, number) != number:
-                    copies[number].add(index)
-    return copies
-
-
 def _match_rows(
-    rows: Iterable[SourceRow], folders: Sequence[FolderLog], copies: Sequence[set[int]]
-) -> list[dict[int, SourceRow]]:
-    """Return for each folder the rows of the lines that have one, by event."""
+    find_rows: FindRows, folders: Sequence[FolderLog]
+) -> tuple[list[set[int]], list[RowsOfLines]]:
+    """Return for each folder which events are lines of an earlier one too, and the lines' rows.
+
+    Only lines and rows of the same digest have to do with each other: a share of the digests
+    at a time needs little memory.
+    """
+    copies: list[set[int]] = [set() for _ in folders]
+    found = [RowsOfLines(len(folder.log.events)) for folder in folders]
+    n_lines = sum(len(folder.log.events) for folder in folders)
+    parts = [array("q") for _ in range(n_lines // LINES_PER_PART + 1)]
+    for number, folder in enumerate(folders):
+        for index, digest in folder.log.events.digests():
+            parts[digest % len(parts)].append(number * EVENTS_PER_FOLDER + index)
+    for part in filter(None, parts):
+        _match_part(part, find_rows, folders, copies, found)
+    return copies, found
+
+
+def _match_part(
+    part: Iterable[int],
+    find_rows: FindRows,
+    folders: Sequence[FolderLog],
+    copies: Sequence[set[int]],
+    found: Sequence[RowsOfLines],
+) -> None:
+    lines: list[tuple[int, int, StepLine]] = []
+    first_folder: dict[tuple[object, ...], int] = {}
+    for place in part:
+        number, index = divmod(place, EVENTS_PER_FOLDER)
+        line = folders[number].log.events.step_line(index)
+        identity = (line.at, line.digest, line.duration_us, line.length, line.failed)
+        if first_folder.setdefault(identity, number) == number:
+            lines.append((number, index, line))
+        else:
+            copies[number].add(index)
     free: dict[tuple[int, int], list[SourceRow]] = defaultdict(list)
-    for row in rows:
+    for row in find_rows((line.digest, line.at) for _, _, line in lines):
         if row.completed_at is not None:
             free[row.digest, row.completed_at // SECOND].append(row)
-    found: list[dict[int, SourceRow]] = [{} for _ in folders]
     for is_same in (_is_same_to_the_microsecond, _is_same_to_the_millisecond):
-        for folder, here, copied in zip(folders, found, copies, strict=True):
-            for index, event in enumerate(folder.log.events):
-                if isinstance(event, StepLine) and index not in here and index not in copied:
-                    taken = _take(free, event, is_same)
-                    if taken is not None:
-                        here[index] = taken
-    return found
+        for number, index, line in lines:
+            if index not in found[number]:
+                taken = _take(free, line, is_same)
+                if taken is not None:
+                    found[number].add(index, taken)
 
 
 def _take(
@@ -176,23 +209,21 @@ def _is_same_to_the_millisecond(row: SourceRow, line: StepLine) -> bool:
     return line.duration_us is None or row.duration_ms == line.duration_ms
 
 
-def _collect(matching: Matching, lines_of: Sequence[FolderLines]) -> None:
-    """Gather the steps of each run that have a line."""
-    for number, lines in enumerate(lines_of):
-        for index, line in lines.step_lines():
+def _collect(matching: Matching) -> None:
+    """Gather where the lines of each run's steps stand."""
+    for number, lines in enumerate(matching.lines_of):
+        for index in lines.indices():
             found = lines.rows.get(index)
-            candidate = lines.candidate_of(index)
-            key = found.run_key if found else _key_of(candidate)
-            if found is None:
+            if found is not None:
+                key = found.run_key
+            else:
+                candidate = lines.candidate_of(index)
+                key = candidate.run.key if candidate and candidate.run else None
                 matching.outcomes[_outcome(lines, index, candidate)] += 1
+                matching.recovered[lines.line(index).failed] += key is not None
             if key is not None:
-                module = candidate.module_at(index) if candidate else ""
-                ended = Ended(found, line, number, module)
-                matching.steps.setdefault(key, []).append(ended)
-
-
-def _key_of(candidate: Candidate | None) -> str | None:
-    return candidate.run.key if candidate and candidate.run else None
+                place = number * EVENTS_PER_FOLDER + index
+                matching.places.setdefault(key, array("q")).append(place)
 
 
 def _outcome(lines: FolderLines, index: int, candidate: Candidate | None) -> Outcome:

@@ -6,11 +6,11 @@ ends, and the order of the file, which says more than its whole seconds do.
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from .closings import close_spans
 from .database import SourceRun
-from .execution_log import Event, Opening
+from .log_events import Events, Opening
 from .spans import Candidate, ModuleSpan
 from .times import SECOND
 
@@ -48,12 +48,12 @@ class RunIndex:
 class Openings:
     """The candidates of one log, in the order in which they began."""
 
-    def __init__(self, events: Sequence[Event], runs: RunIndex) -> None:
+    def __init__(self, events: Events, runs: RunIndex) -> None:
         """Find the run of each beginning, then the beginning of each end."""
         self.candidates: list[Candidate] = []
         self._runs = runs
         self._seen: dict[str, Candidate] = {}
-        for index, event in enumerate(events):
+        for index, event in events.others():
             if isinstance(event, Opening) and event.run_uuid:
                 self._open_module(index, event)
             elif isinstance(event, Opening):

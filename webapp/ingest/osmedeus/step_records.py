@@ -11,7 +11,7 @@ from ..step_values import storable_text
 from .cells import load_object
 from .console_steps import ConsoleStep, ConsoleSteps
 from .database import SourceRow, Texts
-from .execution_log import StepLine
+from .log_events import StepLine
 from .matching import Ended
 from .run_records import moved
 from .times import EPOCH, SECOND, from_moment, parse_time
