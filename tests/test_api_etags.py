@@ -3,12 +3,14 @@
 import re
 import shutil
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from webapp.api import kept_answers
+from webapp.api import describing, kept_answers
 from webapp.extensions import db
 from webapp.ingest.records import ArtifactRecord
 from webapp.ingest.writer import Writer
@@ -94,8 +96,9 @@ def test_of_what_is_kept_so_many_bytes_are(
             assert api.get(path).status_code == 200
         return len(statements)
 
-    # Of three, the one that was asked for last but two is forgotten.
-    monkeypatch.setattr(kept_answers, "MOST_OF_ALL", 2 * size + size // 2)
+    # Of three, the one that was asked for last but two is forgotten; headers count too.
+    size_of_one = size + kept_answers.OVERHEAD
+    monkeypatch.setattr(kept_answers, "MOST_OF_ALL", 3 * size_of_one)
     paths = [f"/osm/api/step-results?limit=1&sort={sort}" for sort in ("id", "-id", "started_at")]
     for path in paths:
         n_statements(path)
@@ -105,6 +108,53 @@ def test_of_what_is_kept_so_many_bytes_are(
     large = "/osm/api/step-results?limit=2"
     assert n_statements(large) > 1
     assert n_statements(large) > 1
+
+
+def test_answers_without_rows_take_their_part_of_what_is_kept(
+    app: Flask, api: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_some(app)
+    monkeypatch.setattr(kept_answers, "MOST_OF_ALL", 10 * kept_answers.OVERHEAD)
+    path = "/osm/api/step-results?limit=0&max_duration_ms="
+    etags = [etag_of(api, f"{path}{n}").removeprefix('W/"').rstrip('"') for n in range(12)]
+    n_kept = sum(kept_answers.recall(etag) is not None for etag in etags)
+    assert 1 < n_kept < 10
+    assert kept_answers.recall(etags[-1]) is not None
+
+
+@pytest.mark.parametrize("limit", [20, 300])
+def test_an_answer_with_rows_of_a_later_version_has_no_etag(
+    app: Flask, api: FlaskClient, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    """On PostgreSQL its rows can be newer than the version that was read first."""
+    source_id = write_some(app)
+    path = f"/osm/api/step-results?limit={limit}"
+    read_query = describing._read_query
+
+    def write_meanwhile(operation: describing.Operation) -> tuple[Any, ...]:
+        more = [make_step(1, 3)]
+        worker = Thread(target=lambda: write(app, [], more, source_id=source_id))
+        worker.start()
+        worker.join()
+        return read_query(operation)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(describing, "_read_query", write_meanwhile)
+        response = api.get(path)
+    assert response.status_code == 200
+    n_rows = len(response.get_json()["data"])
+    again = api.get(path)
+    assert len(again.get_json()["data"]) == 3
+    if "ETag" in response.headers:
+        # SQLite saw one moment, of both.
+        assert n_rows == 2
+    assert again.headers["ETag"] != response.headers.get("ETag")
+
+
+def test_a_path_is_not_taken_for_another_with_a_query(app: Flask, api: FlaskClient) -> None:
+    write(app, [make_run("a"), make_run("a?b")], [])
+    assert api.get("/osm/api/runs/a%3Fb").status_code == 200
+    assert api.get("/osm/api/runs/a?b?").status_code == 400
 
 
 def test_it_is_the_same_compressed_and_for_every_token(app: Flask, api: FlaskClient) -> None:

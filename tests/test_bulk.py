@@ -3,8 +3,6 @@
 import _thread
 import logging
 import threading
-from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from flask import Flask
@@ -13,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from webapp.database import USUAL_CACHE, USUAL_CHECKPOINT
 from webapp.extensions import db
-from webapp.ingest.bulk import RowPreparer, insert_rows
+from webapp.ingest.bulk import insert_rows
 from webapp.ingest.errors import SourceError
 from webapp.ingest.locking import WRITING_CACHE, WRITING_CHECKPOINT, locked
 from webapp.ingest.writer import Writer
@@ -43,15 +41,6 @@ def test_a_row_twice_is_refused_and_told_as_by_sqlalchemy(app: Flask) -> None:
         with pytest.raises(IntegrityError) as raised, connection.begin_nested():
             insert_rows(connection, table, ["name"], [["hunter2"], ["hunter2"]])
         assert "hunter2" not in str(raised.value)
-
-
-def test_a_value_in_columns_of_two_kinds_is_taken_by_each(app: Flask) -> None:
-    with app.app_context():
-        prepare = RowPreparer(db.engine.dialect, table_of(Step), ("exports", "started_at")).prepare
-        began = datetime(2026, 11, 20, 10, tzinfo=UTC)
-        assert prepare(({"a": 1}, began))[1] == prepare((None, began))[1]
-        same: Any = None
-        assert prepare((same, same)) == [None, None]
 
 
 def sizes_of(connection: Connection) -> tuple[int, ...]:

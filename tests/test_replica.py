@@ -141,6 +141,23 @@ def test_lists_are_read_from_the_replica_and_who_writes_sees_what_was_written(ap
     assert n_reads_of(app, "replica", lambda: n_runs(writer)) == 1
 
 
+def test_what_was_read_from_the_replica_is_not_told_to_be_newer_than_it_is(app: Flask) -> None:
+    """The version stands beside who asks, on the primary; the rows may be older."""
+    add_run(app, "from before")
+    reader = make_reader(app, "poller")
+    before = reader.get("/osm/api/runs?limit=1")
+    set_replay(app, "pause")
+    add_run(app, "while it lags")
+    lagging = reader.get("/osm/api/runs?limit=1")
+    assert lagging.get_json() == before.get_json()
+    assert lagging.headers["ETag"] == before.headers["ETag"]
+    set_replay(app, "resume")
+    with app.app_context():
+        wait_for_replica(SOON_S)
+    asked = {"If-None-Match": lagging.headers["ETag"]}
+    assert reader.get("/osm/api/runs?limit=1", headers=asked).status_code == 200
+
+
 def test_a_position_from_another_cluster_counts_for_nothing(app: Flask) -> None:
     reader = make_reader(app, "mover")
     with app.app_context():

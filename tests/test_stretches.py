@@ -66,6 +66,16 @@ def test_a_list_that_begins_at_once_is_not_led(
         assert find_stretch(BEGAN_LATE) == {}
 
 
+def test_a_range_that_begins_at_once_ends_where_its_rows_end(
+    steps: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What few of it pass was looked for to the end of the table."""
+    monkeypatch.setattr(step_stretches, "FIRST_ROWS", 100)
+    with steps.app_context():
+        between = replace(BEGAN_LATE, started_after=START, started_before=START + 9 * MINUTE)
+        assert find_stretch(between) == {"first_id": 1, "last_id": 8}
+
+
 def test_a_range_of_too_many_rows_is_not_looked_through(
     steps: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:

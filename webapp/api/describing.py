@@ -23,7 +23,7 @@ from flask import Response, request
 
 from ..filters import ArgsReader, Reading
 from .arguments import refuse
-from .etags import answer_not_modified, find_etag, is_known, mark
+from .etags import answer_not_modified, find_etag, is_known, is_still, mark
 from .kept_answers import keep, recall
 from .resources import Answer
 
@@ -66,8 +66,9 @@ def describe(answer: Answer, **values: Any) -> Callable[[View], View]:
                 return view(*asked, **path)
             if is_known(etag):
                 return answer_not_modified(etag)
-            response = mark(view(*asked, **path), etag)
-            keep(etag, response)
+            response = view(*asked, **path)
+            if is_still(etag):
+                keep(etag, mark(response, etag))
             return response
 
         respond.__dict__["operation"] = operation

@@ -6,13 +6,13 @@ An ETag stands for one version of the history and one address, so that what is k
 from collections import OrderedDict
 from threading import Lock
 
-from flask import Response, request
-
-from ..queries.state import find_version, is_version
+from flask import Response
 
 # In bytes, of one process.
 MOST_OF_ALL = 4 * 1024 * 1024
 MOST_OF_ONE = 64 * 1024
+# What an answer takes beside its texts: the objects that hold them, and their places.
+OVERHEAD = 2_048
 
 Kept = tuple[bytes, list[tuple[str, str]]]
 
@@ -34,13 +34,12 @@ class _Answers:
 
     def put(self, etag: str, answer: Kept) -> None:
         with self._lock:
-            self._n_bytes += len(answer[0])
+            self._n_bytes += _size_of(answer)
             if replaced := self._kept.pop(etag, None):
-                self._n_bytes -= len(replaced[0])
+                self._n_bytes -= _size_of(replaced)
             self._kept[etag] = answer
             while self._n_bytes > MOST_OF_ALL:
-                _, (body, _headers) = self._kept.popitem(last=False)
-                self._n_bytes -= len(body)
+                self._n_bytes -= _size_of(self._kept.popitem(last=False)[1])
 
 
 _answers = _Answers()
@@ -53,10 +52,12 @@ def recall(etag: str) -> Response | None:
 
 
 def keep(etag: str, response: Response) -> None:
-    """Keep an answer, if it is whole, small, and still of the version that its ETag stands for."""
-    is_whole = response.status_code == 200 and not response.is_streamed and request.method == "GET"
-    if not is_whole or (response.content_length or 0) > MOST_OF_ONE:
-        return
-    version = find_version()
-    if version is not None and is_version(version):
+    """Keep an answer under its ETag, if it is whole and small."""
+    is_whole = response.status_code == 200 and not response.is_streamed
+    if is_whole and (response.content_length or 0) <= MOST_OF_ONE:
         _answers.put(etag, (response.get_data(), response.headers.to_wsgi_list()))
+
+
+def _size_of(answer: Kept) -> int:
+    body, headers = answer
+    return OVERHEAD + len(body) + sum(len(name) + len(value) for name, value in headers)

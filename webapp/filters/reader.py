@@ -104,7 +104,8 @@ class ArgsReader:
     def choice(self, name: str, allowed: Iterable[str], default: str) -> str:
         """Return the one value out of a fixed set, or the default."""
         value = self.text(name) or default
-        if value == default or value in (names := list(allowed)):
+        names = list(allowed) if value != default else []
+        if value == default or value in names:
             return value
         self._refuse(name, f"{_quoted(value)} is not allowed; allowed are {', '.join(names)}")
         return default

@@ -27,7 +27,7 @@ class RowPreparer:
         """Prepare rows of the columns with these names, in their order."""
         types = [table.c[name].type.dialect_impl(dialect) for name in names]
         self._processes = [
-            (place, type(kind), process)
+            (place, process)
             for place, kind in enumerate(types)
             if (process := kind.bind_processor(dialect))
         ]
@@ -35,11 +35,12 @@ class RowPreparer:
     def prepare(self, values: Sequence[Any]) -> list[Any]:
         """Return a row as the driver takes it; None, in any column, stands for NULL."""
         row = list(values)
-        # A step often begins when its row was made: the same time twice.
-        known: dict[tuple[type, int], Any] = {}
-        for place, kind, process in self._processes:
+        # A step often begins when its row was made: the same time twice. No other value stands in
+        # columns of two kinds.
+        known: dict[int, Any] = {}
+        for place, process in self._processes:
             if (value := row[place]) is not None:
-                key = (kind, id(value))
+                key = id(value)
                 if key not in known:
                     known[key] = process(value)
                 row[place] = known[key]

@@ -1,4 +1,4 @@
-"""Do one thing in a thread beside one's own work, and never lose sight of it."""
+"""Do one thing in a thread beside one's own work, and wait for it before the next."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait

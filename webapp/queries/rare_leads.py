@@ -4,66 +4,70 @@ Such a list was walked in its order to the end, for many seconds. So a part of i
 first; where that does not fill the page, the smallest index leads that is not too large.
 """
 
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, func, select
 
-from ..filters import STARTED, StepFilters
+from ..extensions import db
+from ..filters import StepFilters
 from ..models import Step
 from .conditions import Column
 from .kept import kept
 from .plain import fetch
-from .step_conditions import is_one, sort_column
+from .step_conditions import sort_column
 from .step_plans import order_of, plan_rows
-from .step_sizes import look_up, measure_common
-from .step_stretches import STRETCH_ENDS, find_stretch
+from .step_sizes import held_by, look_up, measure_common
+from .step_stretches import conditions_of_places, find_stretch
 
-# So many rows of the list are looked at.
-LOOKED_AT = 50_000
+# So many rows of the list are looked at, and for each row of a deep page so many.
+LOOKED_AT, LOOKED_AT_EACH = 50_000, 4
 # An index of no more rows leads: to look each of them up in the table takes a second.
 LED = 200_000
 
 
-def find_rare_lead(filters: StepFilters) -> Column | None:
-    """Return the column whose index leads; None where the walk soon fills the page, or must do."""
+def find_rare_lead(filters: StepFilters, after_id: int | None = None) -> Column | None:
+    """Return the column whose index leads; None: the list is walked.
+
+    So it is where the page is soon full, or where every index is too large. `after_id` begins the
+    page after a step. PostgreSQL decides by itself.
+    """
+    if db.engine.dialect.name == "postgresql":
+        return None
+    leading = _find_smallest(filters.of_any_page(), filters.moment)
+    if leading is None:
+        return None
     n = filters.offset + filters.limit
-    return _find_rare_lead(filters.of_any_page(), n, filters.moment)
+    is_soon_full = _count_first(filters.of_any_page(), n, after_id, filters.moment) >= n
+    return None if is_soon_full else leading
 
 
 @kept
-def _find_rare_lead(filters: StepFilters, n: int, _moment: datetime | None) -> Column | None:
-    if _count_first(filters, n) >= n:
-        return None
-    sizes = measure_common(filters, LED)
+def _find_smallest(filters: StepFilters, _moment: datetime | None) -> Column | None:
+    """Return the smallest index that can lead, and that the list does not go along anyway."""
+    walked = sort_column(filters)
+    sizes = measure_common(filters, LED, walked)
     leading = min(sizes, key=lambda column: sizes[column], default=None)
-    # A list of one workspace by id goes along its index anyway.
-    is_walked = leading is Step.workspace and sort_column(filters) is Step.id
-    return None if is_walked else leading
+    # By id the list of one workspace goes along its index.
+    return None if leading is Step.workspace and walked is Step.id else leading
 
 
-def _count_first(filters: StepFilters, n: int) -> int:
+@kept
+def _count_first(
+    filters: StepFilters, n: int, after_id: int | None, _moment: datetime | None
+) -> int:
     """Count what passes of the first rows of the list, up to n."""
-    stretch = find_stretch(filters)
+    places: Mapping[str, Any] = find_stretch(filters)
+    if after_id is not None:
+        places = {**places, "after_id" if filters.sort == "id" else "before_id": after_id}
 
     def begin(rows: Select[Any]) -> Select[Any]:
-        ends = (STRETCH_ENDS[name] for name in sorted(stretch))
-        return rows.where(*ends).order_by(*order_of(filters, None)).limit(LOOKED_AT)
+        begun = rows.where(*conditions_of_places(places))
+        n_looked_at = max(LOOKED_AT, LOOKED_AT_EACH * n)
+        return begun.order_by(*order_of(filters, None)).limit(n_looked_at)
 
-    rows, plan = plan_rows(
-        filters, look_up(filters), sort_column(filters), _walked_by(filters), begin
-    )
+    walked = sort_column(filters)
+    rows, plan = plan_rows(filters, look_up(filters), walked, held_by(filters, walked), begin)
     passing = select(rows.c.id).where(*plan.conditions).limit(n).subquery()
-    return fetch(select(func.count()).select_from(passing), stretch).scalar_one()
-
-
-def _walked_by(filters: StepFilters) -> StepFilters:
-    """Return those of the filters that the index of the order holds: rows between are skipped."""
-    names: dict[Column, tuple[str, ...]] = {
-        Step.started_at: (*STARTED, "asked_at", *(("status",) if is_one(filters.status) else ())),
-        Step.duration_ms: ("min_duration_ms", "max_duration_ms"),
-        Step.step_name: ("step_name",),
-    }
-    wanted = names.get(sort_column(filters), ())
-    return replace(StepFilters(), **{name: getattr(filters, name) for name in wanted})
+    return fetch(select(func.count()).select_from(passing), places).scalar_one()

@@ -116,6 +116,15 @@ def _sizes(filters: StepFilters, found: Lookups) -> dict[Column, int]:
     return {column: n for column, n in found.sizes.items() if holds.get(column, True)}
 
 
+def must_sort(filters: StepFilters, leading: Column | None, found: Lookups) -> bool:
+    """Tell whether what is found is sorted, as the index that leads has another order."""
+    column = sort_column(filters)
+    goes_by_id = column is Step.id and (
+        any(leading is one for one in COUNTED_COLUMNS) or bool(found.run_ids)
+    )
+    return leading is not None and leading is not column and not goes_by_id
+
+
 def order_of(
     filters: StepFilters, leading: Column | None, found: Lookups = NOTHING
 ) -> list[ColumnElement[Any]]:
@@ -125,10 +134,7 @@ def order_of(
     order of the list until a page is full of those.
     """
     column = sort_column(filters)
-    goes_by_id = column is Step.id and (
-        any(leading is one for one in COUNTED_COLUMNS) or bool(found.run_ids)
-    )
-    is_sorted = leading is not None and leading is not column and not goes_by_id
+    is_sorted = must_sort(filters, leading, found)
     columns = [column] if column is Step.id else [column, Step.id]
     by: list[Any] = [unindexed(one) if is_sorted else one for one in columns]
     is_descending = filters.sort.startswith("-")

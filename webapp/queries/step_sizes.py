@@ -65,32 +65,43 @@ def _measure(filters: StepFilters, found: Lookups) -> dict[Column, int]:
 
 def alone(filters: StepFilters) -> Iterable[tuple[Column, StepFilters, int]]:
     """Yield each filter that an index could lead, alone, and how many rows it is good for."""
-
-    def only(*names: str) -> StepFilters:
-        return StepFilters(**{name: getattr(filters, name) for name in names})
-
-    if filters.step_name:
-        yield Step.step_name, only("step_name"), COUNTED
-    if part_negated(filters.module_name)[0]:
-        yield Step.module_name, only("module_name"), RARE
-    if filters.recovered == "yes":
-        yield Step.recovered, only("recovered"), RARE
-    if filters.has_starts:
-        # There is an index of one status and the start.
-        status = ("status",) if is_one(filters.status) else ()
-        yield Step.started_at, only(*STARTED, "asked_at", *status), COUNTED
-    if filters.has_ends:
-        yield Step.completed_at, only(*ENDED, "asked_at", "status"), COUNTED
-    if filters.has_durations:
-        yield Step.duration_ms, only("min_duration_ms", "max_duration_ms"), COUNTED
+    used = (
+        (Step.step_name, bool(filters.step_name), COUNTED),
+        (Step.module_name, bool(part_negated(filters.module_name)[0]), RARE),
+        (Step.recovered, filters.recovered == "yes", RARE),
+        (Step.started_at, filters.has_starts, COUNTED),
+        (Step.completed_at, filters.has_ends, COUNTED),
+        (Step.duration_ms, filters.has_durations, COUNTED),
+    )
+    for column, is_used, most in used:
+        if is_used:
+            yield column, held_by(filters, column), most
 
 
-def measure_common(filters: StepFilters, most: int) -> dict[Column, int]:
-    """Return how many rows the filters with an index let through, each alone, up to `most`."""
+def held_by(filters: StepFilters, column: Column) -> StepFilters:
+    """Return those of the filters that the index of a column holds before all else."""
+    # There is an index of one status and the start.
+    status = ("status",) if is_one(filters.status) else ()
+    names: dict[Column, tuple[str, ...]] = {
+        Step.step_name: ("step_name",),
+        Step.module_name: ("module_name",),
+        Step.recovered: ("recovered",),
+        Step.started_at: (*STARTED, "asked_at", *status),
+        Step.completed_at: (*ENDED, "asked_at", "status"),
+        Step.duration_ms: ("min_duration_ms", "max_duration_ms"),
+    }
+    return StepFilters(**{name: getattr(filters, name) for name in names.get(column, ())})
+
+
+def measure_common(filters: StepFilters, most: int, walked: Column) -> dict[Column, int]:
+    """Return how many rows the filters with an index let through, each alone, up to `most`.
+
+    Without that of the column that the list goes along.
+    """
     sizes = _measure_values(filters, most) | _measure_runs(filters, most, most)
     for column, one, _ in alone(filters):
         # Text in names is looked for in their table; what leads must be a list of them.
-        if column is not Step.step_name:
+        if column is not Step.step_name and column is not walked:
             rows = select(Step.id).where(*conditions_of(one, NOTHING, column)).limit(most + 1)
             n = fetch(select(func.count()).select_from(rows.subquery())).scalar_one()
             if n <= most:

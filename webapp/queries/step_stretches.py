@@ -1,14 +1,15 @@
 """Find between which places of a list the rows of a range of time lie."""
 
+from collections.abc import Callable, Iterable
 from datetime import datetime
+from operator import ge, gt, le, lt
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, bindparam, func, select
+from sqlalchemy import ColumnElement, bindparam, func, select
 
-from ..columns import UtcDateTime
 from ..filters import StepFilters
 from ..models import Step
-from .conditions import Column
+from .conditions import Column, unindexed
 from .kept import kept
 from .plain import fetch
 from .step_conditions import NOTHING, conditions_of, sort_column
@@ -17,15 +18,33 @@ from .step_sizes import alone
 
 # A range of no more rows than this is looked through for where its rows lie, in its index alone.
 STRETCHED = 1_000_000
-# Where one of so many first rows passes the range, the list need not be led to it.
+# Where one of so many first rows passes a range without an end, the list need not be led to it.
 FIRST_ROWS = 200
-# What the names of a stretch say of the rows.
-STRETCH_ENDS: dict[str, ColumnElement[bool]] = {
-    "first_id": Step.id >= bindparam("first_id", type_=BigInteger),
-    "last_id": Step.id <= bindparam("last_id", type_=BigInteger),
-    "first_start": Step.started_at >= bindparam("first_start", type_=UtcDateTime),
-    "last_start": Step.started_at <= bindparam("last_start", type_=UtcDateTime),
+# What says by these names where the rows of a page stand, in a list of ids or of starts.
+PLACES: dict[str, tuple[Column, Callable[..., ColumnElement[bool]]]] = {
+    "after_id": (Step.id, gt),
+    "before_id": (Step.id, lt),
+    "end_id": (Step.id, lt),
+    "first_id": (Step.id, ge),
+    "last_id": (Step.id, le),
+    "first_start": (Step.started_at, ge),
+    "last_start": (Step.started_at, le),
 }
+
+
+def conditions_of_places(
+    names: Iterable[str], is_sorted: bool = False
+) -> list[ColumnElement[bool]]:
+    """Return the conditions of the names that stand in PLACES; each is a value of the statement.
+
+    Where what is found is sorted, another index leads.
+    """
+    conditions = []
+    for name in sorted(PLACES.keys() & set(names)):
+        column, compare = PLACES[name]
+        way = unindexed(column) if is_sorted else column
+        conditions.append(compare(way, bindparam(name, type_=column.type)))
+    return conditions
 
 
 def find_stretch(filters: StepFilters) -> dict[str, Any]:
@@ -48,7 +67,8 @@ def _find_stretch(filters: StepFilters, _moment: datetime | None) -> dict[str, A
         after, before = ranges.get(range_column, (None, None))
         if range_column is column or (before if is_descending else after) is None:
             continue
-        if _begins_at_once(filters, one):
+        is_open = (after if is_descending else before) is None
+        if is_open and _begins_at_once(filters, one):
             continue
         conditions = conditions_of(one, NOTHING, range_column)
         rows = select(column.label("place")).where(*conditions).limit(STRETCHED + 1).subquery()

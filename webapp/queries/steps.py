@@ -23,9 +23,9 @@ from .counts import KEPT_STATEMENTS, Total, count_by_kept_counts, count_up_to, f
 from .plain import fetch
 from .rare_leads import find_rare_lead
 from .step_conditions import Lookups, conditions_of, sort_column
-from .step_plans import find_leading, is_empty, order_of, plan_steps, plan_walk
+from .step_plans import find_leading, is_empty, must_sort, order_of, plan_steps, plan_walk
 from .step_sizes import look_up
-from .step_stretches import STRETCH_ENDS, find_stretch
+from .step_stretches import conditions_of_places, find_stretch
 
 # What a list shows of a step: all but its texts.
 LIST_COLUMNS: tuple[Selected, ...] = (
@@ -157,9 +157,7 @@ def _build(
     found = Lookups(run_ids, list(names), {}, filters.status, filters.step_type)
     column = getattr(Step, leading) if leading else None
     conditions = conditions_of(filters, found, column)
-    conditions += [_ENDS[name] for name in sorted(given & _ENDS.keys())]
-    if "after_id" in given:
-        conditions.append(Step.id < _AFTER_ID if filters.sort == "-id" else Step.id > _AFTER_ID)
+    conditions += conditions_of_places(given, must_sort(filters, column, found))
     # The ids first: an index alone finds them, so that no skipped row is read.
     ids = select(Step.id).where(*conditions).order_by(*order_of(filters, column, found))
     limit, offset = (bindparam(name, type_=BigInteger) for name in ("limit", "offset"))
@@ -167,10 +165,6 @@ def _build(
     if columns is None:
         return ids
     return _rows_of(columns).where(Step.id.in_(ids)).order_by(*order_of(filters, None))
-
-
-_AFTER_ID = bindparam("after_id", type_=BigInteger)
-_ENDS = STRETCH_ENDS | {"end_id": Step.id < bindparam("end_id", type_=BigInteger)}
 
 
 @lru_cache(KEPT_STATEMENTS)
@@ -190,8 +184,8 @@ def _find_page(filters: StepFilters, after_id: int | None) -> _Page | None:
         return None
     values: dict[str, Any] = {"limit": filters.limit, "offset": filters.offset}
     leading = find_leading(filters, found)
-    if leading is None and not filters.is_documented and after_id is None:
-        leading = find_rare_lead(filters)
+    if leading is None and not filters.is_documented:
+        leading = find_rare_lead(filters, after_id)
     is_walk = leading is None
     if is_walk and (filters.has_starts or filters.has_ends):
         values |= find_stretch(filters)
@@ -201,7 +195,7 @@ def _find_page(filters: StepFilters, after_id: int | None) -> _Page | None:
             return None
         values |= {"offset": span.skip, "first_id": span.first_id, "end_id": span.end_id}
     if after_id is not None:
-        values["after_id"] = after_id
+        values["before_id" if filters.sort == "-id" else "after_id"] = after_id
     return _Page(filters, found, leading, values)
 
 
