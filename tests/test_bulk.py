@@ -2,7 +2,9 @@
 
 import _thread
 import logging
+import signal
 import threading
+from collections.abc import Iterator
 
 import pytest
 from flask import Flask
@@ -65,6 +67,15 @@ def test_a_connection_of_a_writer_has_its_usual_sizes_back(app: Flask) -> None:
                 assert sizes_of(connection) == (USUAL_CACHE, USUAL_CHECKPOINT)
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C be raised, which the workers of a parallel test run ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_after_an_interrupt_nothing_is_under_way(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
