@@ -9,7 +9,7 @@ from threading import Lock
 from flask import Response
 
 # In bytes, of one process.
-MOST_OF_ALL = 4 * 1024 * 1024
+MOST_OF_ALL = 2 * 1024 * 1024
 MOST_OF_ONE = 64 * 1024
 # What an answer takes beside its texts: the objects that hold them, and their places.
 OVERHEAD = 2_048
