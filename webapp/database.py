@@ -23,9 +23,9 @@ from .routing import REPLICA
 
 # How many of SQLite's instructions go by between two looks at the clock: some 0.1 ms.
 LOOK_AT_CLOCK = 20_000
-# What SQLite keeps of its pages for each connection: 3 MiB, as it writes them. The system's own
+# What SQLite keeps of its pages for each connection: 1 MiB, as it writes them. The system's own
 # cache has the rest.
-USUAL_CACHE = -3_072
+USUAL_CACHE = -1_024
 # Its log of changes is put into their places when it has so many pages of 4 KiB.
 USUAL_CHECKPOINT = 8_192
 # A request waits no longer for one of PostgreSQL's connections.
