@@ -1,5 +1,6 @@
 """Bases that Osmedeus goes on changing after their rows were read, and before their texts are."""
 
+import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -12,6 +13,8 @@ from sqlalchemy import select
 from webapp.extensions import db
 from webapp.ingest.errors import SourceError
 from webapp.ingest.osmedeus import row_store
+from webapp.ingest.osmedeus.database import SourceDatabase
+from webapp.ingest.osmedeus.database_file import opened
 from webapp.ingest.osmedeus.importer import import_base
 from webapp.models import Run, Step
 
@@ -124,3 +127,16 @@ def test_a_temporary_file_without_room_ends_the_import_with_one_line(
         with pytest.raises(SourceError, match=r"temporary file \(database or disk is full\)"):
             import_base(changing)
         assert db.session.execute(select(Run.id)).first() is None
+
+
+def test_of_rows_with_long_texts_of_any_kind_few_are_read_at_once(database: Path) -> None:
+    with closing(sqlite3.connect(database)) as connection:
+        long = json.dumps({"a": "x" * 400_000})
+        connection.execute("UPDATE step_results SET exports = ?", (long,))
+        connection.commit()
+    with opened(database) as connection:
+        source = SourceDatabase(connection, database)
+        with source.one_moment():
+            rows = list(source.read_rows(source.find_runs()))
+        assert len(rows) > 10
+        assert len(source.read_texts(rows)) == 3

@@ -47,3 +47,13 @@ def test_the_row_of_a_line_is_found_by_its_place() -> None:
     assert rows.get(1) == (-1, None, None)
     assert (len(rows), 1 in rows, 2 in rows) == (2, True, False)
     assert list(rows.run_keys()) == ["run"]
+
+
+def test_long_texts_are_in_blocks_of_a_few() -> None:
+    """A block of 128 long errors was unpacked for each of them."""
+    lines = [failed(n, f"step-{n}", command=f"run {n}", error=f"{n}" * 30_000) for n in range(10)]
+    log = read_execution_log(b"".join(lines).splitlines(True))
+    found = list(log.step_lines())
+    for n in (9, 0, 8, 1, 7, 2, 6, 3, 5, 4):
+        assert (found[n].command, found[n].error) == (f"run {n}", f"{n}" * 30_000)
+    assert 3 <= len(log.events._texts._blocks) <= 6

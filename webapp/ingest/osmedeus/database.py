@@ -182,7 +182,7 @@ class SourceDatabase:
         n_characters = 0
         for row in rows:
             texts = found[row.rowid] = self._read_texts(row)
-            n_characters += len(texts.command) + len(texts.output)
+            n_characters += sum(len(text) for text in texts if isinstance(text, (str, bytes)))
             if n_characters >= ENOUGH_CHARACTERS:
                 break
         return found

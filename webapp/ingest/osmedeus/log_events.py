@@ -2,9 +2,9 @@
 
 import marshal
 import zlib
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from struct import Struct
 from sys import intern
 from typing import Any
@@ -15,7 +15,9 @@ RECORD = Struct("<qqqqqIIIB")
 DIGEST, NAME = 4, 5
 NO_DURATION = -1
 FAILED, HAS_OUTPUT = 1, 2
-TEXTS_PER_BLOCK = 128
+TEXTS_PER_BLOCK, CHARACTERS_PER_BLOCK = 128, 64 * 1024
+# So many blocks stay unpacked.
+UNPACKED_BLOCKS = 4
 
 
 @dataclass(slots=True)
@@ -209,29 +211,38 @@ class Events:
 
 
 class _Texts:
-    """Texts of lines, pressed together block by block: commands are much alike."""
+    """Texts of lines, compressed block by block: commands are much alike."""
 
     def __init__(self) -> None:
         self._blocks: list[bytes] = []
+        # The number of the first text of each block.
+        self._firsts: list[int] = []
         self._last: list[tuple[str, str]] = []
+        self._n = self._n_characters = 0
+        self._unpacked: dict[int, list[tuple[str, str]]] = {}
 
     def add(self, command: str, error: str) -> int:
+        number = self._n
         self._last.append((command, error))
-        number = len(self._blocks) * TEXTS_PER_BLOCK + len(self._last) - 1
-        if len(self._last) == TEXTS_PER_BLOCK:
+        self._n += 1
+        self._n_characters += len(command) + len(error)
+        if len(self._last) == TEXTS_PER_BLOCK or self._n_characters >= CHARACTERS_PER_BLOCK:
             self.pack()
         return number
 
     def pack(self) -> None:
+        self._firsts.append(self._n - len(self._last))
         self._blocks.append(zlib.compress(marshal.dumps(self._last), 1))
-        self._last = []
+        self._last, self._n_characters = [], 0
 
     def get(self, number: int) -> tuple[str, str]:
-        block, place = divmod(number, TEXTS_PER_BLOCK)
-        return _unpacked(self._blocks[block])[place]
+        block = bisect_right(self._firsts, number) - 1
+        return self._unpack(block)[number - self._firsts[block]]
 
-
-@lru_cache(4)
-def _unpacked(block: bytes) -> list[tuple[str, str]]:
-    texts: list[tuple[str, str]] = marshal.loads(zlib.decompress(block))
-    return texts
+    def _unpack(self, block: int) -> list[tuple[str, str]]:
+        """Return a block's texts; those of a few blocks stay, as one text follows another."""
+        if block not in self._unpacked:
+            if len(self._unpacked) == UNPACKED_BLOCKS:
+                del self._unpacked[next(iter(self._unpacked))]
+            self._unpacked[block] = marshal.loads(zlib.decompress(self._blocks[block]))
+        return self._unpacked[block]

@@ -36,7 +36,7 @@ INSERT = "INSERT INTO step VALUES "
 ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 NO_ID = "no id"
 TWIN = "an id that another step has"
-# Of the steps of one id the first that can be imported is it.
+# Of rows with the same id, the first that can be imported is kept.
 HAS_TWINS = "SELECT 1 FROM step WHERE key <> '' GROUP BY key HAVING count(*) > 1 LIMIT 1"
 MARK_TWINS = """
     UPDATE step SET why = ? WHERE key <> '' AND rowid > (
@@ -77,7 +77,7 @@ class RowStore:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give the file back."""
+        """Close and remove the file."""
         self._connection.close()
 
     def fill(self, runs: Sequence[SourceRun], rows: Iterable[SourceRow]) -> None:
@@ -93,7 +93,7 @@ class RowStore:
                 self._connection.execute(statement, list(chain.from_iterable(batch)))
         with _explained():
             if self._connection.execute(HAS_TWINS).fetchone():
-                self._connection.execute("CREATE INDEX temp.of_key ON step (key)")
+                self._connection.execute("CREATE INDEX temp.of_key ON step (key, why)")
                 self._connection.execute(MARK_TWINS, (TWIN,))
             self._connection.execute("CREATE INDEX temp.of_run ON step (run) WHERE why IS NULL")
 
@@ -152,5 +152,5 @@ def _explained() -> Iterator[None]:
     except sqlite3.Error as error:
         raise SourceError(
             f"The rows of the base cannot be kept in a temporary file ({error}); "
-            "nothing more was imported."
+            "nothing more was imported. Set SQLITE_TMPDIR to a folder with room, and import again."
         ) from error
