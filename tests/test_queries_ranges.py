@@ -72,6 +72,7 @@ def lets_through(filters: StepFilters, step: StepRecord, run: RunRecord) -> bool
     least, most = filters.min_duration_ms, filters.max_duration_ms
     return (
         _is_chosen(filters.status, step.status)
+        and _is_chosen(filters.workspace, step.workspace)
         and _is_chosen(filters.workflow_name, run.workflow_name)
         and _is_chosen(filters.target, run.target)
         and _is_chosen(filters.module_name, step.module_name)
@@ -112,6 +113,9 @@ FILTERS: tuple[dict[str, Any], ...] = (
     {"target": ("nowhere",)},
     {"module_name": ("enum",)},
     {"module_name": ("!enum",)},
+    {"module_name": ("!",)},
+    {"module_name": ("!", "!enum"), "workspace": ("example.com",)},
+    {"workspace": ("example.com",), "workflow_name": ("recon",), "min_duration_ms": 500},
     {"module_name": ("enum", "probe"), "recovered": "no"},
     {"recovered": "yes"},
     {"recovered": "yes", "status": ("failed",)},

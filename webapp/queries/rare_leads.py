@@ -27,6 +27,17 @@ LOOKED_AT, LOOKED_AT_EACH = 50_000, 4
 LED = 200_000
 
 
+def find_smallest(filters: StepFilters) -> Column | None:
+    """Return the column whose index leads where all steps of a workspace are counted, if any.
+
+    No other index holds the workspace: each of its rows would be looked up in the table.
+    """
+    if not filters.workspace or db.engine.dialect.name == "postgresql":
+        return None
+    sizes = measure_common(filters, LED)
+    return min(sizes, key=lambda column: sizes[column], default=None)
+
+
 def find_rare_lead(filters: StepFilters, after_id: int | None = None) -> Column | None:
     """Return the column whose index leads; None: the list is walked.
 

@@ -67,7 +67,7 @@ def alone(filters: StepFilters) -> Iterable[tuple[Column, StepFilters, int]]:
     """Yield each filter that an index could lead, alone, and how many rows it is good for."""
     used = (
         (Step.step_name, bool(filters.step_name), COUNTED),
-        (Step.module_name, bool(part_negated(filters.module_name)[0]), RARE),
+        (Step.module_name, _has_module(filters), RARE),
         (Step.recovered, filters.recovered == "yes", RARE),
         (Step.started_at, filters.has_starts, COUNTED),
         (Step.completed_at, filters.has_ends, COUNTED),
@@ -76,6 +76,12 @@ def alone(filters: StepFilters) -> Iterable[tuple[Column, StepFilters, int]]:
     for column, is_used, most in used:
         if is_used:
             yield column, held_by(filters, column), most
+
+
+def _has_module(filters: StepFilters) -> bool:
+    """Tell whether steps without a module are out: these are not in its index."""
+    plain, negated = part_negated(filters.module_name)
+    return bool(plain) or "" in negated
 
 
 def held_by(filters: StepFilters, column: Column) -> StepFilters:
@@ -93,7 +99,9 @@ def held_by(filters: StepFilters, column: Column) -> StepFilters:
     return StepFilters(**{name: getattr(filters, name) for name in names.get(column, ())})
 
 
-def measure_common(filters: StepFilters, most: int, walked: Column) -> dict[Column, int]:
+def measure_common(
+    filters: StepFilters, most: int, walked: Column | None = None
+) -> dict[Column, int]:
     """Return how many rows the filters with an index let through, each alone, up to `most`.
 
     Without that of the column that the list goes along.

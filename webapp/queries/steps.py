@@ -20,8 +20,9 @@ from ..filters import MAX_INTEGER, StepFilters
 from ..models import Run, Step
 from .conditions import Column, Selected
 from .counts import KEPT_STATEMENTS, Total, count_by_kept_counts, count_up_to, find_span
+from .kept import kept
 from .plain import fetch
-from .rare_leads import find_rare_lead
+from .rare_leads import find_rare_lead, find_smallest
 from .step_conditions import Lookups, conditions_of, sort_column
 from .step_plans import find_leading, is_empty, must_sort, order_of, plan_steps, plan_walk
 from .step_sizes import look_up
@@ -207,10 +208,23 @@ def count_steps(filters: StepFilters, exact: bool = False, found: Lookups | None
     """
     if filters.is_documented:
         return Total(count_by_kept_counts(filters))
-    found = found or look_up(filters)
+    if found is None:
+        return _count_anew(filters.of_any_order(), exact, filters.moment)
+    return _count_found(filters, exact, found)
+
+
+@kept
+def _count_anew(filters: StepFilters, exact: bool, _moment: datetime | None) -> Total:
+    return _count_found(filters, exact, look_up(filters))
+
+
+def _count_found(filters: StepFilters, exact: bool, found: Lookups) -> Total:
     plan = plan_steps(filters, found, is_count=True)
     if plan.is_empty:
         return Total(0)
+    if plan.is_walk and exact and (smallest := find_smallest(filters)) is not None:
+        conditions = conditions_of(filters, found, smallest)
+        return count_up_to(select(Step.id).where(*conditions), exact)
     only_runs = replace(filters, run_id=(), run_uuid=()).is_documented
     if plan.is_walk and not (exact or only_runs):
         return _count_walked(filters, found)
