@@ -98,7 +98,7 @@ def test_of_what_is_kept_so_many_bytes_are(
 
     # Of three, the one that was asked for last but two is forgotten; headers count too.
     size_of_one = size + kept_answers.OVERHEAD
-    monkeypatch.setattr(kept_answers, "MOST_OF_ALL", 3 * size_of_one)
+    monkeypatch.setattr(kept_answers._answers, "most", 3 * size_of_one)
     paths = [f"/osm/api/step-results?limit=1&sort={sort}" for sort in ("id", "-id", "started_at")]
     for path in paths:
         n_statements(path)
@@ -114,7 +114,7 @@ def test_answers_without_rows_take_their_part_of_what_is_kept(
     app: Flask, api: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_some(app)
-    monkeypatch.setattr(kept_answers, "MOST_OF_ALL", 10 * kept_answers.OVERHEAD)
+    monkeypatch.setattr(kept_answers._answers, "most", 10 * kept_answers.OVERHEAD)
     path = "/osm/api/step-results?limit=0&max_duration_ms="
     etags = [etag_of(api, f"{path}{n}").removeprefix('W/"').rstrip('"') for n in range(12)]
     n_kept = sum(kept_answers.recall(etag) is not None for etag in etags)

@@ -34,8 +34,7 @@ def find_smallest(filters: StepFilters) -> Column | None:
     """
     if not filters.workspace or db.engine.dialect.name == "postgresql":
         return None
-    sizes = measure_common(filters, LED)
-    return min(sizes, key=lambda column: sizes[column], default=None)
+    return _find_smallest(filters, None)
 
 
 def find_rare_lead(filters: StepFilters, after_id: int | None = None) -> Column | None:
@@ -46,7 +45,7 @@ def find_rare_lead(filters: StepFilters, after_id: int | None = None) -> Column 
     """
     if db.engine.dialect.name == "postgresql":
         return None
-    leading = _find_smallest(filters.of_any_page(), filters.moment)
+    leading = _find_candidate(filters.of_any_page(), filters.moment)
     if leading is None:
         return None
     n = filters.offset + filters.limit
@@ -55,13 +54,17 @@ def find_rare_lead(filters: StepFilters, after_id: int | None = None) -> Column 
 
 
 @kept
-def _find_smallest(filters: StepFilters, _moment: datetime | None) -> Column | None:
+def _find_candidate(filters: StepFilters, _moment: datetime | None) -> Column | None:
     """Return the smallest index that can lead, and that the list does not go along anyway."""
     walked = sort_column(filters)
-    sizes = measure_common(filters, LED, walked)
-    leading = min(sizes, key=lambda column: sizes[column], default=None)
+    leading = _find_smallest(filters, walked)
     # By id the list of one workspace goes along its index.
     return None if leading is Step.workspace and walked is Step.id else leading
+
+
+def _find_smallest(filters: StepFilters, walked: Column | None) -> Column | None:
+    sizes = measure_common(filters, LED, walked)
+    return min(sizes, key=lambda column: sizes[column], default=None)
 
 
 @kept

@@ -99,9 +99,7 @@ def held_by(filters: StepFilters, column: Column) -> StepFilters:
     return StepFilters(**{name: getattr(filters, name) for name in names.get(column, ())})
 
 
-def measure_common(
-    filters: StepFilters, most: int, walked: Column | None = None
-) -> dict[Column, int]:
+def measure_common(filters: StepFilters, most: int, walked: Column | None) -> dict[Column, int]:
     """Return how many rows the filters with an index let through, each alone, up to `most`.
 
     Without that of the column that the list goes along.

@@ -5,7 +5,7 @@ from datetime import datetime
 from operator import ge, gt, le, lt
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, select
 
 from ..filters import StepFilters
 from ..models import Step
@@ -13,7 +13,7 @@ from .conditions import Column, unindexed
 from .kept import kept
 from .plain import fetch
 from .step_conditions import NOTHING, conditions_of, sort_column
-from .step_plans import order_of
+from .step_plans import order_of, plan_rows
 from .step_sizes import alone
 
 # A range of no more rows than this is looked through for where its rows lie, in its index alone.
@@ -89,11 +89,9 @@ def _find_stretch(filters: StepFilters, _moment: datetime | None) -> dict[str, A
 
 def _begins_at_once(filters: StepFilters, one_range: StepFilters) -> bool:
     """Tell whether one of the first rows of the whole list passes this range."""
-    columns = (Step.id, Step.status, Step.started_at, Step.completed_at)
-    first = select(*columns).order_by(*order_of(filters, None)).limit(FIRST_ROWS).subquery()
 
-    def of_first(column: Column) -> Any:
-        return first.c[column.key]
+    def begin(rows: Select[Any]) -> Select[Any]:
+        return rows.order_by(*order_of(filters, None)).limit(FIRST_ROWS)
 
-    conditions = conditions_of(one_range, NOTHING, None, of_first)
-    return fetch(select(first.c.id).where(*conditions).limit(1)).first() is not None
+    rows, plan = plan_rows(one_range, NOTHING, None, StepFilters(), begin)
+    return fetch(select(rows.c.id).where(*plan.conditions).limit(1)).first() is not None
