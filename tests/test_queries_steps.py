@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 import pytest
 from flask import Flask
 
+from webapp.extensions import db
 from webapp.filters import StepFilters
-from webapp.models import Step, StepStatus
+from webapp.ingest.writer import Writer
+from webapp.models import Source, Step, StepStatus
 from webapp.queries import step_conditions, step_sizes
-from webapp.queries.counts import count_by_value
+from webapp.queries.counts import Span, count_by_value, find_span
 from webapp.queries.steps import API_COLUMNS, count_steps, find_steps
 
 from .data import make_run, make_step, write
@@ -135,6 +137,30 @@ def test_pages_follow_each_other_without_gap_or_overlap(
             filters = StepFilters(status=status, sort=sort, limit=limit)
             for offset in (*range(0, 320, 17), ROWS - 1, ROWS, 2**63 - 1):
                 _assert_same(rows, replace(filters, offset=offset))
+
+
+def test_in_a_whole_block_no_row_is_walked_over(app: Flask, rows: list[Row]) -> None:
+    """A block of which the list has every id tells the nth of them; one with a gap does not."""
+    with app.app_context():
+        up = StepFilters(offset=100)
+        down = replace(up, sort="-id")
+        assert find_span(up) == Span(101, 128, 0)
+        assert find_span(down) == Span(176, 201, 0)
+        # The first block has no id 0; a place after a row is known as it is.
+        assert find_span(replace(up, offset=9)) == Span(10, 32, 0)
+        assert find_span(replace(up, offset=0), after_id=100) == Span(96, 160, 0)
+    gone = [row for row in rows if row.id in (98, 205)]
+    with app.app_context():
+        source_id = db.session.execute(db.select(Source.id)).scalar_one()
+        with Writer(db.engine, source_id) as writer:
+            for row in gone:
+                writer.remove_steps(row.run_id, [f"{row.run_id}/{row.id}"])
+    left = [row for row in rows if row not in gone]
+    with app.app_context():
+        assert find_span(up) == Span(96, 128, 5)
+        assert find_span(down) == Span(176, 208, 7)
+        for filters in (up, down, replace(up, workspace=(WORKSPACES[0],), offset=40)):
+            _assert_same(left, filters)
 
 
 @pytest.mark.parametrize("name", ["%", "_", "\\", "0%", "n_h", "N-HTTP", "scan ports", "zzz", "x"])

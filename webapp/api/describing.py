@@ -59,7 +59,7 @@ def describe(answer: Answer, **values: Any) -> Callable[[View], View]:
         @wraps(view)
         def respond(**path: Any) -> Response:
             etag = find_etag() if operation.is_versioned else None
-            if etag and (kept := recall(etag)):
+            if etag and (kept := recall(etag.text)):
                 return answer_not_modified(etag) if is_known(etag) else kept
             asked = _read_query(operation)
             if etag is None or any(one.goes_by_clock for one in asked):
@@ -68,7 +68,7 @@ def describe(answer: Answer, **values: Any) -> Callable[[View], View]:
                 return answer_not_modified(etag)
             response = view(*asked, **path)
             if is_still(etag):
-                keep(etag, mark(response, etag))
+                keep(etag.text, mark(response, etag))
             return response
 
         respond.__dict__["operation"] = operation

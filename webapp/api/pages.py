@@ -11,20 +11,22 @@ from sqlalchemy import Row
 from ..filters import ListFilters
 from ..places import keep_place
 from ..queries.conditions import Selected
+from ..queries.sqlite_json import WrittenRows
 from ..queries.wire import SLICE_ROWS, has_long_output, is_large, read_slice
 from ..streams import Stream
 from ..transactions import begin_snapshot, history_connection, keep_connection
 from .asking import Asked, write_cursor
 from .json import JSON_TYPE, list_response, with_links
 from .paging import Paging
-from .rows import RowWriter
+from .rows import BEFORE_ROWS, RowWriter, after_rows
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page of a list: what is asked, how it is found and counted, and how its rows look.
 
-    `find_rows` and `find_ids` take how many to find; the ids are those of the same rows.
+    `find_rows`, `find_ids` and `write_rows` take how many to find, the same ones; the last returns
+    None where it leaves that to the others.
     """
 
     asked: Asked[ListFilters]
@@ -32,10 +34,13 @@ class Page:
     find_rows: Callable[[int, Sequence[Selected]], Sequence[Row[Any]]]
     find_ids: Callable[[int], Sequence[int]]
     count: Callable[[], int]
+    write_rows: Callable[[int], WrittenRows | None] | None = None
 
     def answer(self) -> Response:
         """Return the page; one of many rows, or of long outputs, is read while it is sent."""
         if self._most <= SLICE_ROWS:
+            if self.write_rows and (written := self.write_rows(self._most)):
+                return self._answer_written(written)
             rows = self.find_rows(self._most, self.writer.columns())
             if not is_large(rows) and not has_long_output(rows):
                 return self._answer_at_once(rows)
@@ -52,6 +57,12 @@ class Page:
     def _most(self) -> int:
         """Return how many rows to look for: one more tells whether there is a next page."""
         return self.asked.filters.limit + (self.asked.cursor is not None)
+
+    def _answer_written(self, written: WrittenRows) -> Response:
+        paging = self._paging(written.ids)
+        shown = b",".join(written.objects[: self.asked.filters.limit])
+        body = BEFORE_ROWS + shown + after_rows(paging)
+        return with_links(Response(body, mimetype=JSON_TYPE), paging)
 
     def _answer_at_once(self, rows: Sequence[Row[Any]]) -> Response:
         paging = self._paging([row[0] for row in rows])

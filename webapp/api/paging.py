@@ -33,28 +33,31 @@ class Paging:
         By a cursor there is only the next page. Each is a path with the request's own query.
         """
         path = quote(request.script_root + request.path)
+        changed = "offset" if self.next_cursor is None else "cursor"
+        given = request.args.items(multi=True)
+        kept = urlencode([pair for pair in given if pair[0] != changed])
+        before = f"<{path}?{kept}{'&' if kept else ''}{changed}="
         links: list[str] = []
         size = 0
-        given = list(request.args.items(multi=True))
-        for rel, changes in self._places():
-            kept = [pair for pair in given if pair[0] not in changes]
-            link = f'<{path}?{urlencode([*kept, *changes.items()])}>; rel="{rel}"'
+        for rel, value in self._places():
+            link = f'{before}{value}>; rel="{rel}"'
             size += len(link) + 2
             if size <= MOST_LINK_BYTES:
                 links.append(link)
         return ", ".join(links)
 
-    def _places(self) -> Iterator[tuple[str, dict[str, Any]]]:
+    def _places(self) -> Iterator[tuple[str, int | str]]:
+        """Yield what each page is to this one, and its offset or cursor, fit for an address."""
         if self.next_cursor is not None:
             if self.next_cursor:
-                yield "next", {"cursor": self.next_cursor}
+                yield "next", self.next_cursor
             return
         if not self.limit:
             return
         last = max(self.total - 1, 0) // self.limit * self.limit
         if self.offset + self.limit < self.total:
-            yield "next", {"offset": self.offset + self.limit}
+            yield "next", self.offset + self.limit
         if self.offset:
-            yield "prev", {"offset": max(min(self.offset - self.limit, last), 0)}
-        yield "first", {"offset": 0}
-        yield "last", {"offset": last}
+            yield "prev", max(min(self.offset - self.limit, last), 0)
+        yield "first", 0
+        yield "last", last

@@ -21,6 +21,13 @@ from ..streams import cut
 from .json import dumps
 from .paging import Paging
 
+BEFORE_ROWS = b'{"data":['
+
+
+def after_rows(paging: Paging) -> bytes:
+    """Return what ends the JSON of a page."""
+    return b'],"pagination":' + dumps(paging.to_dict()) + b"}\n"
+
 
 class _TimeTexts(dict[Any, Any]):
     """The times of a page, as they are sent, by what the database keeps: many are the same."""
@@ -76,14 +83,14 @@ class RowWriter:
         self, connection: Connection, ids: list[int], paging: Paging
     ) -> Iterator[bytes]:
         """Return the whole answer piece by piece, few rows at a time."""
-        before = b'{"data":['
-        can_copy = not self.constants and can_write(connection, self.model, self.keys)
+        before = BEFORE_ROWS
+        can_copy = not self.constants and can_write(connection.dialect, self.model, self.keys)
         parts = self._copy(connection, ids) if can_copy else self._write(connection, ids)
         for pieces in parts:
             yield before
             yield from pieces
             before = b","
-        yield b'],"pagination":' + dumps(paging.to_dict()) + b"}\n"
+        yield after_rows(paging)
 
     def _copy(self, connection: Connection, ids: list[int]) -> Iterator[Iterator[bytes]]:
         """Return the JSON of rows as the database writes it, but of those with a long output."""

@@ -11,7 +11,8 @@ from sqlalchemy import Row
 from ..filters import StepFilters
 from ..models import Step
 from ..queries.conditions import Selected
-from ..queries.steps import count_steps, find_step_ids, find_steps, get_step
+from ..queries.sqlite_json import WrittenRows
+from ..queries.steps import count_steps, find_step_ids, find_steps, get_step, write_steps_page
 from . import bp
 from .asking import Asked, read_steps
 from .describing import describe
@@ -33,16 +34,23 @@ def list_step_results(asked: Asked[StepFilters]) -> Response:
     filters = asked.filters
     after_id = asked.cursor.after_id if asked.cursor else None
 
+    def of_page(n: int) -> StepFilters:
+        return filters if n == filters.limit else replace(filters, limit=n)
+
     def find_rows(n: int, columns: Sequence[Selected]) -> Sequence[Row[Any]]:
-        return find_steps(replace(filters, limit=n), columns, after_id=after_id)
+        return find_steps(of_page(n), columns, after_id=after_id)
 
     def find_ids(n: int) -> Sequence[int]:
-        return find_step_ids(replace(filters, limit=n), after_id)
+        return find_step_ids(of_page(n), after_id)
+
+    def write_rows(n: int) -> WrittenRows | None:
+        return write_steps_page(of_page(n), asked.fields, after_id)
 
     def count() -> int:
         return count_steps(filters, exact=True).n
 
-    return Page(asked, RowWriter(Step, asked.fields), find_rows, find_ids, count).answer()
+    writer = RowWriter(Step, asked.fields)
+    return Page(asked, writer, find_rows, find_ids, count, write_rows).answer()
 
 
 @bp.get("/step-results/<int:step_id>")

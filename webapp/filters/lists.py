@@ -1,6 +1,6 @@
 """Define what the filters of all lists share: order, page, and the way back to a query string."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -94,9 +94,8 @@ class ListFilters:
 
     def has_only(self, *names: str) -> bool:
         """Tell whether no other filter than these is in use."""
-        defaults = _defaults(type(self))  # type: ignore[arg-type]
-        others = defaults.keys() - {*names, *PAGING}
-        return all(getattr(self, name) == defaults[name] for name in others)
+        others = _other_defaults(type(self), names)  # type: ignore[arg-type]
+        return all(getattr(self, name) == default for name, default in others)
 
     def of_any_order(self) -> Self:
         """Return the filters alone: what they find, in whatever order."""
@@ -217,6 +216,13 @@ def _names(of: type[Any]) -> tuple[str, ...]:
 def _defaults(of: type[Any]) -> Mapping[str, Any]:
     blank = of()
     return {name: getattr(blank, name) for name in of.names()}
+
+
+@cache
+def _other_defaults(of: type[Any], names: tuple[str, ...]) -> Sequence[tuple[str, Any]]:
+    """Return the defaults of the filters that do not have these names."""
+    defaults = _defaults(of)  # type: ignore[arg-type]
+    return [pair for pair in defaults.items() if pair[0] not in (*names, *PAGING)]
 
 
 def _beginning(preset: str, now: datetime) -> datetime | None:

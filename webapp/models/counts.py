@@ -31,9 +31,9 @@ def blocks_of(group: int) -> range:
 
 
 def ids_of(block: int) -> range:
-    """Return the ids of steps that are counted in a block, or in that of a group."""
+    """Return the ids of steps that are counted in a block, or in that of a group; none is 0."""
     blocks = range(block, block + 1) if block > TOTAL_BLOCK else blocks_of(block)
-    return range(blocks.start * BLOCK_SIZE, blocks.stop * BLOCK_SIZE)
+    return range(max(blocks.start * BLOCK_SIZE, 1), blocks.stop * BLOCK_SIZE)
 
 
 class StepCount(Base):

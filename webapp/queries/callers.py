@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Select, Text, bindparam, select
 
 from ..models import Person, Session, Token, User
-from .plain import fetch
+from .plain import fetch_again
 from .state import note_version, version_seen
 
 USER_COLUMNS = (
@@ -64,13 +64,13 @@ class ShownSession:
 
 def find_token_of_hash(token_hash: str) -> ShownToken | None:
     """Return the token that has this hash, expired or not, with its user, if there is one."""
-    row: Any = fetch(_token_of_hash(), {"token_hash": token_hash}).one_or_none()
+    row: Any = fetch_again(_token_of_hash(), {"token_hash": token_hash}).one_or_none()
     return ShownToken(_caller_of(row), *row[_N_BEFORE:]) if row else None
 
 
 def find_session_of_hash(key_hash: str) -> ShownSession | None:
     """Return the session whose key has this hash, with its user, if there is one."""
-    row: Any = fetch(_session_of_hash(), {"key_hash": key_hash}).one_or_none()
+    row: Any = fetch_again(_session_of_hash(), {"key_hash": key_hash}).one_or_none()
     return ShownSession(_caller_of(row), *row[_N_BEFORE:]) if row else None
 
 

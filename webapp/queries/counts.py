@@ -19,12 +19,10 @@ from ..filters import RunFilters, StepFilters
 from ..models import TOTAL_BLOCK, BlockCount, Run, StepCount, blocks_of, ids_of, table_of
 from .conditions import Column, any_of, chosen
 from .kept import kept
-from .plain import fetch
+from .plain import KEPT_STATEMENTS, fetch, fetch_again
 
 # Where an exact total is dear, a page counts this far and then says "10,000+".
 COUNTED = 10_000
-# So many of the statements that depend on filters are kept as they were built.
-KEPT_STATEMENTS = 512
 
 Counts = type[StepCount] | type[BlockCount]
 # What is asked of workspace, status and type.
@@ -61,13 +59,13 @@ class _Block(NamedTuple):
 class _Holder(NamedTuple):
     """A block that holds rows of a page, and how many rows of the list stand before it."""
 
-    block: int
+    of: _Block
     before: int
 
     @property
-    def ids(self) -> range:
-        """Return the ids that it counts."""
-        return ids_of(self.block)
+    def is_whole(self) -> bool:
+        """Tell whether every id of the block is a row of the list: then its nth is known."""
+        return self.of.n == len(self.of.ids)
 
 
 def count_by_kept_counts(filters: StepFilters) -> int:
@@ -77,7 +75,7 @@ def count_by_kept_counts(filters: StepFilters) -> int:
 
 @kept
 def _count(*values: tuple[str, ...]) -> int:
-    return int(fetch(_sum_of(*values)).scalar_one())
+    return int(fetch_again(_sum_of(*values)).scalar_one())
 
 
 # To build such a statement takes longer than to run it; what is asked once is asked again.
@@ -155,16 +153,17 @@ def find_span(filters: StepFilters, after_id: int | None = None) -> Span | None:
     # Only where the page begins and where it ends has to be known by block.
     ends = [_narrow(filters, one, after_id) for one in dict.fromkeys((groups[0], groups[-1]))]
     first, last = ends[0][0], ends[-1][-1]
-    return Span(
-        min(first.ids.start, last.ids.start),
-        max(first.ids.stop, last.ids.stop),
-        filters.offset - first.before,
-    )
+    begin = min(first.of.ids.start, last.of.ids.start)
+    end = max(first.of.ids.stop, last.of.ids.stop)
+    skip = filters.offset - first.before
+    if not first.is_whole or after_id is not None:
+        return Span(begin, end, skip)
+    return Span(begin, end - skip, 0) if filters.sort == "-id" else Span(begin + skip, end, 0)
 
 
 def _narrow(filters: StepFilters, group: _Holder, after_id: int | None) -> list[_Holder]:
     """Return the blocks of a group that hold the page, or the group if rows went meanwhile."""
-    blocks = _find_blocks(*_counted_values(filters), group.block)
+    blocks = _find_blocks(*_counted_values(filters), group.of.block)
     return _find_holders(filters, blocks, group.before, after_id) or [group]
 
 
@@ -175,7 +174,7 @@ def _counted_values(filters: StepFilters) -> Values:
 # Kept, as whoever walks through a list asks for them at each page.
 @kept
 def _find_groups(*values: tuple[str, ...]) -> list[_Block]:
-    return _in_order(fetch(_sizes_of_groups(*values)).tuples())
+    return _in_order(fetch_again(_sizes_of_groups(*values)).tuples())
 
 
 @kept
@@ -184,7 +183,8 @@ def _find_blocks(
 ) -> list[_Block]:
     blocks = blocks_of(group)
     ends = {"first": blocks.start, "last": blocks.stop - 1}
-    return _in_order(fetch(_sizes_of_blocks(workspace, status, step_type), ends).tuples())
+    sizes = fetch_again(_sizes_of_blocks(workspace, status, step_type), ends)
+    return _in_order(sizes.tuples())
 
 
 def _in_order(sizes: Iterable[tuple[int, int]]) -> list[_Block]:
@@ -200,13 +200,13 @@ def _find_holders(
     is_descending = filters.sort == "-id"
     end = filters.offset + filters.limit
     holders = []
-    for block, ids, n in reversed(blocks) if is_descending else blocks:
-        if after_id is not None and _is_past(ids, after_id, is_descending):
+    for one in reversed(blocks) if is_descending else blocks:
+        if after_id is not None and _is_past(one.ids, after_id, is_descending):
             continue
-        if before + n > filters.offset:
-            holders.append(_Holder(block, before))
-        if after_id is None or after_id not in ids:
-            before += n
+        if before + one.n > filters.offset:
+            holders.append(_Holder(one, before))
+        if after_id is None or after_id not in one.ids:
+            before += one.n
         if before >= end:
             break
     return holders

@@ -1,15 +1,18 @@
 """Run statements that select columns, no entities."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import CursorResult
+from sqlalchemy import CursorResult, Dialect
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
 from ..extensions import db
 from ..routing import RoutedSession
 
 T = TypeVar("T", bound=tuple[Any, ...])
+# So many of the statements that depend on what is asked are kept, as they were built and compiled.
+KEPT_STATEMENTS = 512
 
 
 def fetch(
@@ -21,3 +24,21 @@ def fetch(
     """
     session = cast(RoutedSession, db.session())
     return session.reading_connection(statement).execute(statement, values)
+
+
+def fetch_again(
+    statement: TypedReturnsRows[T], values: Mapping[str, Any] | None = None
+) -> CursorResult[T]:
+    """Run a statement that is kept as an object, and run for many requests.
+
+    SQLAlchemy knows it again by all of its parts, which for a long one takes as long as to run it.
+    """
+    session = cast(RoutedSession, db.session())
+    connection = session.reading_connection(statement)
+    return connection.execute(_compiled(statement, connection.dialect), values)
+
+
+# By the objects themselves: statements and dialects are what they are.
+@lru_cache(KEPT_STATEMENTS)
+def _compiled(statement: Any, dialect: Dialect) -> Any:
+    return statement.compile(dialect=dialect)

@@ -14,8 +14,8 @@ from ..extensions import db
 from ..filters import MAX_INTEGER, RunFilters
 from ..models import Artifact, Run, Step
 from .conditions import Column, Selected
-from .counts import KEPT_STATEMENTS, run_conditions
-from .plain import fetch
+from .counts import run_conditions
+from .plain import KEPT_STATEMENTS, fetch, fetch_again
 
 _SORT_COLUMNS: dict[str, Column] = {
     "created_at": Run.created_at,
@@ -65,7 +65,7 @@ def find_run_rows(
         values["after_id"] = after_id
     given = frozenset(values)
     statement = _page(filters.of_any_page(), filters.moment, given, tuple(columns))
-    return fetch(statement, values).all()
+    return fetch_again(statement, values).all()
 
 
 # To build such a statement takes longer than to run it; what is asked once is asked again.

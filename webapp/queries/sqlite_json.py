@@ -10,9 +10,12 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
+    Dialect,
     Integer,
+    Row,
     Select,
     String,
+    Subquery,
     Text,
     bindparam,
     func,
@@ -23,13 +26,18 @@ from sqlalchemy import (
 
 from ..columns import UtcDateTime
 from ..models import Step
-from .counts import KEPT_STATEMENTS
-from .wire import LONG_BYTES, SLICE_BYTES, Model
+from .conditions import Selected
+from .plain import KEPT_STATEMENTS
+from .wire import HELD_BYTES, LONG_BYTES, SHORT_OUTPUT, SIZE, SLICE_BYTES, Model
 
 # So many rows are written at once, where their texts are small.
 MOST_ROWS = 1_000
 # Columns of these kinds are in JSON what they are in the database.
 PLAIN = (String, Text, Integer, BigInteger)
+# In the statement itself: each value that is bound costs as much as to write a few columns.
+_SPACE_TO_T = ("' '", "'T'")
+# The id as no answer has it.
+_ROW_ID = "row_id"
 # A time as RFC 3339 has it, with six zeros after its second.
 _WHOLE_TIME = re.compile(rb'(_at":"[0-9T:-]{19})\.000000Z')
 
@@ -41,10 +49,54 @@ class Slice(NamedTuple):
     is_long: bool
 
 
-def can_write(connection: Connection, model: Model, keys: Sequence[str]) -> bool:
+class WrittenRows(NamedTuple):
+    """The ids of the rows of a page, in their order, and the JSON of each."""
+
+    ids: list[int]
+    objects: list[bytes]
+
+
+def can_write(dialect: Dialect, model: Model, keys: tuple[str, ...]) -> bool:
     """Tell whether this writes such rows: on SQLite, of columns that need no more than a copy."""
-    is_plain = (isinstance(_kind(key), (*PLAIN, UtcDateTime)) for key in keys)
-    return model is Step and connection.dialect.name == "sqlite" and all(is_plain)
+    return model is Step and dialect.name == "sqlite" and _are_plain(keys)
+
+
+@lru_cache(KEPT_STATEMENTS)
+def _are_plain(keys: tuple[str, ...]) -> bool:
+    return all(isinstance(_kind(key), (*PLAIN, UtcDateTime)) for key in keys)
+
+
+@lru_cache(KEPT_STATEMENTS)
+def columns_to_write(keys: tuple[str, ...]) -> tuple[Selected, ...]:
+    """Return the columns of rows that `as_json` writes."""
+    shown = (SHORT_OUTPUT if key == "output" else _shown(key) for key in keys)
+    columns = (column.label(key) for column, key in zip(shown, keys, strict=True))
+    size = Step.output_bytes if "output" in keys else literal_column("0", Integer)
+    return Step.id.label(_ROW_ID), *columns, size.label(SIZE)
+
+
+@lru_cache(KEPT_STATEMENTS)
+def as_json(rows: Select[Any], keys: tuple[str, ...]) -> Select[Any]:
+    """Select the rows of a statement of such columns as one, in their order: for `read_written`."""
+    found = rows.subquery()
+    # A newline within an object is escaped.
+    objects = func.group_concat(_object_of(found, keys), literal_column("char(10)"))
+    return select(
+        func.max(found.c[SIZE]),
+        func.sum(found.c[SIZE]),
+        func.group_concat(found.c[_ROW_ID]),
+        objects,
+    )
+
+
+def read_written(row: Row[Any]) -> WrittenRows | None:
+    """Return what `as_json` selected; None where an output is long, or all are too much."""
+    longest, size, ids, objects = row
+    if not ids:
+        return WrittenRows([], [])
+    if longest > LONG_BYTES or size > HELD_BYTES:
+        return None
+    return WrittenRows(orjson.loads(f"[{ids}]"), _cut_times(objects.encode()).split(b"\n"))
 
 
 def slices(connection: Connection, keys: Sequence[str], ids: list[int]) -> Iterator[Slice]:
@@ -110,8 +162,12 @@ def _sizes(keys: tuple[str, ...], step: int) -> Select[tuple[str, str]]:
 def _json(keys: tuple[str, ...], step: int) -> Select[tuple[str]]:
     # They are put together in their order.
     rows = _rows([_shown(key).label(key) for key in keys], step).subquery()
+    return select(func.group_concat(_object_of(rows, keys)))
+
+
+def _object_of(rows: Subquery, keys: Sequence[str]) -> ColumnElement[str]:
     pairs = [part for key in keys for part in (literal_column(f"'{key}'"), rows.c[key])]
-    return select(func.group_concat(func.json_object(*pairs)))
+    return func.json_object(*pairs, type_=Text)
 
 
 def _rows(columns: list[Any], step: int) -> Select[Any]:
@@ -129,7 +185,9 @@ def _rows(columns: list[Any], step: int) -> Select[Any]:
 def _shown(key: str) -> ColumnElement[Any]:
     column = getattr(Step, key)
     if isinstance(column.type, UtcDateTime):
-        kept = func.replace(type_coerce(column, Text), " ", "T", type_=Text)
+        kept = func.replace(
+            type_coerce(column, Text), *map(literal_column, _SPACE_TO_T), type_=Text
+        )
         return kept.concat(literal_column("'Z'", Text))
     return type_coerce(column, column.type)
 

@@ -10,7 +10,7 @@ from ..extensions import db
 from ..models import VERSION_COUNTER, Counter, Run, RunStatus
 from ..periods import DAY
 from ..routing import RoutedSession
-from .plain import fetch
+from .plain import fetch_again
 
 _STATE, _VERSION, _SEEN = "state of the history", "version of the history", "version seen"
 
@@ -64,7 +64,7 @@ def find_state() -> State:
     """Return the state of the history, in one statement."""
     state: State | None = db.session.info.get(_STATE)
     if state is None:
-        state = State(*fetch(_state(), {"silent_since": utc_now() - DAY}).one())
+        state = State(*fetch_again(_state(), {"silent_since": utc_now() - DAY}).one())
         if _STATE in db.session.info:
             db.session.info[_STATE] = state
     return state
@@ -74,7 +74,7 @@ def find_version() -> int | None:
     """Return the version, another one after each change; None while nothing was written by it."""
     version: int | None = db.session.info.get(_VERSION)
     if version is None:
-        version = fetch(_version()).scalar_one_or_none()
+        version = fetch_again(_version()).scalar_one_or_none()
         if _VERSION in db.session.info:
             db.session.info[_VERSION] = version
     return version
@@ -95,7 +95,7 @@ def is_version(version: int) -> bool:
     """Tell whether the history still has this version; SQLite's session sees one moment anyway."""
     if db.engine.dialect.name == "sqlite":
         return True
-    return fetch(_version()).scalar_one_or_none() == version
+    return fetch_again(_version()).scalar_one_or_none() == version
 
 
 # To build such a statement takes longer than to run it.

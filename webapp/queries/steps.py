@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
-from sqlalchemy import BigInteger, Row, Select, Text, bindparam, func, select
+from sqlalchemy import BigInteger, CursorResult, Row, Select, Text, bindparam, func, select
 from sqlalchemy.orm import defer, joinedload
 from werkzeug.exceptions import NotFound
 
@@ -19,10 +19,11 @@ from ..extensions import db
 from ..filters import MAX_INTEGER, StepFilters
 from ..models import Run, Step
 from .conditions import Column, Selected
-from .counts import KEPT_STATEMENTS, Total, count_by_kept_counts, count_up_to, find_span
+from .counts import Total, count_by_kept_counts, count_up_to, find_span
 from .kept import kept
-from .plain import fetch
+from .plain import KEPT_STATEMENTS, fetch, fetch_again
 from .rare_leads import find_rare_lead, find_smallest
+from .sqlite_json import WrittenRows, as_json, can_write, columns_to_write, read_written
 from .step_conditions import Lookups, conditions_of, sort_column
 from .step_plans import find_leading, is_empty, must_sort, order_of, plan_steps, plan_walk
 from .step_sizes import look_up
@@ -95,12 +96,28 @@ def find_steps(
     if page is None:
         return []
     if sort_column(filters) is Step.id:
-        return fetch(page.select(tuple(columns)), page.values).all()
+        return page.fetch(page.select(tuple(columns))).all()
     # Put in order here: a sort in the database would carry the outputs along.
-    ids = fetch(page.select(None), page.values).scalars()
+    ids = page.fetch(page.select(None)).scalars()
     places = {step_id: n for n, step_id in enumerate(ids)}
-    rows = fetch(_rows_of_ids(tuple(columns)), {"ids": list(places)}).all()
+    rows = fetch_again(_rows_of_ids(tuple(columns)), {"ids": list(places)}).all()
     return sorted(rows, key=lambda row: places[row[0]])
+
+
+def write_steps_page(
+    filters: StepFilters, keys: tuple[str, ...], after_id: int | None = None
+) -> WrittenRows | None:
+    """Return the JSON of one page of steps as the database writes it.
+
+    None where rows must be read for it: in an order other than of ids, or of much text.
+    """
+    if sort_column(filters) is not Step.id or not can_write(db.engine.dialect, Step, keys):
+        return None
+    page = _find_page(filters, after_id)
+    if page is None:
+        return WrittenRows([], [])
+    written = page.kept(as_json, page.select(columns_to_write(keys)), keys)
+    return read_written(page.fetch(written).one())
 
 
 def find_step_ids(filters: StepFilters, after_id: int | None = None) -> Sequence[int]:
@@ -111,12 +128,14 @@ def find_step_ids(filters: StepFilters, after_id: int | None = None) -> Sequence
     statement = page.select(None)
     if db.engine.dialect.name == "sqlite":
         # As one text: ten thousand rows of one number each take four times as long.
-        ids: list[int] = orjson.loads(fetch(_as_json(statement), page.values).scalar_one())
+        as_text = page.kept(_ids_as_json, statement)
+        ids: list[int] = orjson.loads(page.fetch(as_text).scalar_one())
         return ids
-    return fetch(statement, page.values).scalars().all()
+    return page.fetch(statement).scalars().all()
 
 
-def _as_json(ids: Select[tuple[int]]) -> Select[tuple[str]]:
+@lru_cache(KEPT_STATEMENTS)
+def _ids_as_json(ids: Select[tuple[int]]) -> Select[tuple[str]]:
     """Select the ids that a statement finds as a JSON array, in their order."""
     found = ids.subquery()
     return select(func.json_group_array(found.c.id, type_=Text))
@@ -131,6 +150,11 @@ class _Page:
     leading: Column | None
     values: dict[str, Any]
 
+    def fetch(self, statement: Select[Any]) -> CursorResult[Any]:
+        """Run the statement of this page, or one around it."""
+        run = fetch_again if self._is_kept else fetch
+        return run(statement, self.values)
+
     def select(self, columns: tuple[Selected, ...] | None) -> Select[Any]:
         """Return the statement of these columns of the page, or of its ids alone."""
         key = "" if self.leading is None else self.leading.key
@@ -138,9 +162,16 @@ class _Page:
         given = frozenset(self.values)
         # What else tells the rows stands in the values.
         bare, moment = self.filters.of_any_page(), self.filters.moment
-        # Longer lists of names are too much to keep.
-        build = _build if len(names) <= KEPT_NAMES else _build.__wrapped__
-        return build(bare, moment, run_ids, names, key, given, columns)
+        return self.kept(_build, bare, moment, run_ids, names, key, given, columns)
+
+    def kept(self, build: Any, *values: Any) -> Select[Any]:
+        """Build a statement by what keeps it; only where it is not too much it is kept."""
+        statement: Select[Any] = (build if self._is_kept else build.__wrapped__)(*values)
+        return statement
+
+    @property
+    def _is_kept(self) -> bool:
+        return len(self.found.names) <= KEPT_NAMES
 
 
 # To build such a statement takes longer than to run it; what is asked once is asked again.
