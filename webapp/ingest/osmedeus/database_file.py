@@ -55,7 +55,8 @@ def explain(database: Path, error: sqlite3.Error) -> str:
         return LOCKED.format(database)
     if code == sqlite3.SQLITE_NOTADB:
         return f"{database} is not a SQLite database, or its first page is damaged."
-    return f"{database} is damaged or cut off ({error}); nothing was imported."
+    # Steps of before the damage may have been imported by now.
+    return f"{database} is damaged or cut off ({error}); import it again when it is mended."
 
 
 def _check_header(database: Path) -> None:
