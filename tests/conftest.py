@@ -1,5 +1,6 @@
 """Fixtures that all tests share; every test that takes `app` runs on both database engines."""
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -15,12 +16,13 @@ from sqlalchemy import create_engine, text
 from webapp import create_app
 from webapp.accounts import make_token
 from webapp.config import Settings
-from webapp.database import upgrade_database
+from webapp.database import engine_options, upgrade_database
 from webapp.extensions import db
 from webapp.models import Role, Scope, User
 
-from .compiled import COMPILED
-from .fresh import TEMPLATE, make_fresh
+from .compiled import COMPILED, STATEMENTS
+from .fresh import TEMPLATE, FreshDatabases
+from .memory import share_bytecode, use_memory
 from .postgres import throwaway_cluster
 
 SECRET_KEY = "only-for-tests-" + "x" * 32
@@ -34,10 +36,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--chaos", action="store_true", help="make faults happen at length")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose where temporary files are, before the first one is made."""
+    use_memory()
+    config.add_cleanup(share_bytecode())
+
+
 def make_app(database_url: str, **changes: Any) -> Flask:
     """Make an application over a database, with some settings changed."""
     settings = Settings(secret_key=SECRET_KEY, database_url=database_url, **changes)
-    app = create_app(settings, TESTING=True, WTF_CSRF_ENABLED=False)
+    options = {**engine_options(settings), "execution_options": {"compiled_cache": STATEMENTS}}
+    app = create_app(
+        settings, TESTING=True, WTF_CSRF_ENABLED=False, SQLALCHEMY_ENGINE_OPTIONS=options
+    )
     app.jinja_env.bytecode_cache = COMPILED
     return app
 
@@ -72,6 +83,14 @@ def postgresql_server() -> Iterator[str]:
         yield parameters
 
 
+@pytest.fixture(scope="session")
+def fresh_databases(postgresql_server: str) -> Iterator[FreshDatabases]:
+    """Return what makes the PostgreSQL database of each test."""
+    fresh = FreshDatabases(postgresql_server, PASSWORD_HASH)
+    yield fresh
+    fresh.end()
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Return the URL of a fresh database with the tables and a user named admin."""
@@ -79,7 +98,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         path = tmp_path / "stepboard.sqlite"
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
         return f"sqlite:///{path}"
-    return make_fresh(request.getfixturevalue("postgresql_server"), PASSWORD_HASH)
+    fresh: FreshDatabases = request.getfixturevalue("fresh_databases")
+    return fresh.make()
 
 
 @pytest.fixture
@@ -119,6 +139,12 @@ def api(app: Flask, token: str) -> FlaskClient:
     client = app.test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
     return client
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over what stays: else it walks it again in every test."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
