@@ -10,6 +10,8 @@ from jinja2.bccache import Bucket, BytecodeCache
 from sqlalchemy.util import LRUCache
 from werkzeug.routing import Rule
 
+from webapp.models import Base
+
 
 class CompiledTemplates(BytecodeCache):
     """The templates as one application compiled them, for all that come after it."""
@@ -64,3 +66,6 @@ class KeptRule(Rule):
 COMPILED = CompiledTemplates()
 STATEMENTS = CompiledStatements(5_000)
 Flask.url_rule_class = KeptRule
+# What the session writes by itself each mapper keeps apart.
+for mapper in Base.registry.mappers:
+    mapper.base_mapper._compiled_cache = CompiledStatements(100)

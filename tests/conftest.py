@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import create_engine, text
@@ -20,6 +19,7 @@ from webapp.database import engine_options, upgrade_database
 from webapp.extensions import db
 from webapp.models import Role, Scope, User
 
+from .cheap import CHEAP, hash_cheaply
 from .compiled import COMPILED, STATEMENTS
 from .fresh import TEMPLATE, FreshDatabases
 from .memory import share_bytecode, use_memory
@@ -27,8 +27,7 @@ from .postgres import throwaway_cluster
 
 SECRET_KEY = "only-for-tests-" + "x" * 32
 PASSWORD = "correct horse battery"
-# Made cheaply, as hundreds of tests log in; `test_passwords` holds what the product takes.
-PASSWORD_HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+PASSWORD_HASH = CHEAP.hash(PASSWORD)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,8 +36,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose where temporary files are, before the first one is made."""
+    """Choose where temporary files are, before the first one is made; make hashes cheap."""
     use_memory()
+    hash_cheaply()
     config.add_cleanup(share_bytecode())
 
 
