@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, session
 from flask.testing import FlaskClient
 from sqlalchemy import create_engine, text
 
@@ -17,6 +17,7 @@ from webapp.accounts import make_token
 from webapp.config import Settings
 from webapp.database import engine_options, upgrade_database
 from webapp.extensions import db
+from webapp.logins import begin_session
 from webapp.models import Role, Scope, User
 
 from .cheap import CHEAP, hash_cheaply
@@ -119,9 +120,12 @@ def client(app: Flask) -> FlaskClient:
 
 @pytest.fixture
 def signed_in(client: FlaskClient) -> FlaskClient:
-    """Return a browser in which admin has signed in."""
-    response = client.post("/login", data={"username": "admin", "password": PASSWORD})
-    assert response.status_code == 302, response.text
+    """Return a browser in which admin has signed in; tests of the form send the form."""
+    with client.application.test_request_context(environ_base=client.environ_base):
+        begin_session(db.session.execute(db.select(User)).scalar_one())
+        begun = dict(session)
+    with client.session_transaction() as kept:
+        kept.update(begun)
     return client
 
 
