@@ -24,6 +24,7 @@ from .cheap import CHEAP, hash_cheaply
 from .compiled import COMPILED, STATEMENTS
 from .fresh import TEMPLATE, FreshDatabases
 from .memory import share_bytecode, use_memory
+from .order import put_longest_first
 from .postgres import throwaway_cluster
 
 SECRET_KEY = "only-for-tests-" + "x" * 32
@@ -143,6 +144,12 @@ def api(app: Flask, token: str) -> FlaskClient:
     client = app.test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
     return client
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let no worker begin a long file when the others are done."""
+    put_longest_first(items)
 
 
 def pytest_collection_finish() -> None:
