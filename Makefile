@@ -32,7 +32,8 @@ run: setup ## serve on http://127.0.0.1:8002, with the embedded database
 	  $(if $(filter-out 0 no,$(DEMO)),--demo)
 
 test: setup-tests ## run all tests
-	@exec $(IN_VENV) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(TESTS)
+	@exec $(IN_VENV) -m pytest --numprocesses auto --maxprocesses 4 \
+	  --dist loadfile --no-loadscope-reorder $(TESTS)
 
 chaos: setup-tests ## make faults happen at length, for about half an hour
 	@exec $(IN_VENV) -m pytest tests/faults --chaos -s

@@ -1,5 +1,6 @@
 """Fixtures that all tests share; every test that takes `app` runs on both database engines."""
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -7,26 +8,28 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from argon2 import PasswordHasher
-from flask import Flask
+from flask import Flask, session
 from flask.testing import FlaskClient
 from sqlalchemy import create_engine, text
 
 from webapp import create_app
 from webapp.accounts import make_token
 from webapp.config import Settings
-from webapp.database import upgrade_database
+from webapp.database import engine_options, upgrade_database
 from webapp.extensions import db
+from webapp.logins import begin_session
 from webapp.models import Role, Scope, User
 
-from .compiled import COMPILED
-from .fresh import TEMPLATE, make_fresh
+from .cheap import CHEAP, hash_cheaply
+from .compiled import COMPILED, STATEMENTS
+from .fresh import TEMPLATE, FreshDatabases
+from .memory import share_bytecode, use_memory
+from .order import put_longest_first
 from .postgres import throwaway_cluster
 
 SECRET_KEY = "only-for-tests-" + "x" * 32
 PASSWORD = "correct horse battery"
-# Made cheaply, as hundreds of tests log in; `test_passwords` holds what the product takes.
-PASSWORD_HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+PASSWORD_HASH = CHEAP.hash(PASSWORD)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,10 +37,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--chaos", action="store_true", help="make faults happen at length")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose where temporary files are, before the first one is made; make hashes cheap."""
+    use_memory()
+    hash_cheaply()
+    config.add_cleanup(share_bytecode())
+
+
 def make_app(database_url: str, **changes: Any) -> Flask:
     """Make an application over a database, with some settings changed."""
     settings = Settings(secret_key=SECRET_KEY, database_url=database_url, **changes)
-    app = create_app(settings, TESTING=True, WTF_CSRF_ENABLED=False)
+    options = {**engine_options(settings), "execution_options": {"compiled_cache": STATEMENTS}}
+    app = create_app(
+        settings, TESTING=True, WTF_CSRF_ENABLED=False, SQLALCHEMY_ENGINE_OPTIONS=options
+    )
     app.jinja_env.bytecode_cache = COMPILED
     return app
 
@@ -72,6 +85,14 @@ def postgresql_server() -> Iterator[str]:
         yield parameters
 
 
+@pytest.fixture(scope="session")
+def fresh_databases(postgresql_server: str) -> Iterator[FreshDatabases]:
+    """Return what makes the PostgreSQL database of each test."""
+    fresh = FreshDatabases(postgresql_server, PASSWORD_HASH)
+    yield fresh
+    fresh.end()
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Return the URL of a fresh database with the tables and a user named admin."""
@@ -79,7 +100,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         path = tmp_path / "stepboard.sqlite"
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
         return f"sqlite:///{path}"
-    return make_fresh(request.getfixturevalue("postgresql_server"), PASSWORD_HASH)
+    fresh: FreshDatabases = request.getfixturevalue("fresh_databases")
+    return fresh.make()
 
 
 @pytest.fixture
@@ -99,9 +121,12 @@ def client(app: Flask) -> FlaskClient:
 
 @pytest.fixture
 def signed_in(client: FlaskClient) -> FlaskClient:
-    """Return a browser in which admin has signed in."""
-    response = client.post("/login", data={"username": "admin", "password": PASSWORD})
-    assert response.status_code == 302, response.text
+    """Return a browser in which admin has signed in; tests of the form send the form."""
+    with client.application.test_request_context(environ_base=client.environ_base):
+        begin_session(db.session.execute(db.select(User)).scalar_one())
+        begun = dict(session)
+    with client.session_transaction() as kept:
+        kept.update(begun)
     return client
 
 
@@ -119,6 +144,18 @@ def api(app: Flask, token: str) -> FlaskClient:
     client = app.test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
     return client
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let no worker begin a long file when the others are done."""
+    put_longest_first(items)
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over what stays: else it walks it again in every test."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -11,6 +11,7 @@ from werkzeug.routing import Rule
 from webapp.auth import PUBLIC_ENDPOINTS
 
 from .conftest import make_app
+from .order import LONG
 
 PROJECT = Path(__file__).resolve().parent.parent
 TEMPLATES = sorted((PROJECT / "templates").rglob("*.html"))
@@ -131,3 +132,8 @@ def test_a_query_never_sees_the_request(path: Path) -> None:
         for alias in node.names
     }
     assert not names & {"request", "g", "session", "current_app"}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_what_is_handed_out_first_is_there(name: str) -> None:
+    assert (PROJECT / name).exists()

@@ -3,11 +3,24 @@
 import time
 
 import pytest
+from argon2 import Type, extract_parameters
 
+from webapp import passwords
 from webapp.accounts import AccountError, check_password, make_up_password
-from webapp.passwords import why_easy
+from webapp.passwords import hash_password, why_easy
 
+from .cheap import PRODUCT_HASHER, PRODUCT_NOBODY
 from .conftest import PASSWORD
+
+
+def test_a_hash_takes_what_owasp_asks_for_and_so_does_a_user_that_nobody_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(passwords, "_hasher", PRODUCT_HASHER)
+    for made in (hash_password(PASSWORD), PRODUCT_NOBODY):
+        taken = extract_parameters(made)
+        costs = (taken.type, taken.time_cost, taken.memory_cost, taken.parallelism)
+        assert costs == (Type.ID, 2, 19 * 1024, 1)
 
 
 @pytest.mark.parametrize(

@@ -3,16 +3,14 @@
 import itertools
 import random
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 from werkzeug.exceptions import NotFound
 
 from webapp.extensions import db
@@ -26,7 +24,7 @@ from webapp.queries.steps import API_COLUMNS, LIST_COLUMNS, count_steps, find_st
 
 from .conftest import make_app
 from .data import make_run, make_step, write
-from .fresh import TEMPLATE
+from .shared import make_shared_database
 from .statements import explain_statements
 
 RUNS, STEPS_PER_RUN = 400, 50
@@ -56,7 +54,7 @@ def app(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Flask]:
     """Return an application over so many steps that engines choose as with many more."""
-    app = make_app(_make_database(request, tmp_path_factory.mktemp("plans")))
+    app = make_app(make_shared_database(request, tmp_path_factory.mktemp("plans"), "test_plans"))
     chance = random.Random(4)
     runs = [make_run(f"run-{n}", wanted_id=n, workspace=f"ws-{n % 20}") for n in range(1, RUNS + 1)]
     steps = (
@@ -79,19 +77,6 @@ def app(
     yield app
     with app.app_context():
         db.engine.dispose()
-
-
-def _make_database(request: pytest.FixtureRequest, folder: Path) -> str:
-    if request.param == "sqlite":
-        shutil.copy(request.getfixturevalue("sqlite_template"), folder / "plans.sqlite")
-        return f"sqlite:///{folder / 'plans.sqlite'}"
-    parameters = request.getfixturevalue("postgresql_server")
-    admin = create_engine(f"postgresql+psycopg:///postgres?{parameters}")
-    with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("DROP DATABASE IF EXISTS test_plans WITH (FORCE)"))
-        connection.execute(text(f"CREATE DATABASE test_plans TEMPLATE {TEMPLATE}"))
-    admin.dispose()
-    return f"postgresql+psycopg:///test_plans?{parameters}"
 
 
 # Either values are looked up, as here most are rare, or the blocks are walked, as for common ones.

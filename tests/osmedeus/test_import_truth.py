@@ -1,16 +1,21 @@
 """The real base: each run has exactly the steps that truth.json says ran in it."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
+from sqlalchemy.exc import DBAPIError
 
 from webapp.extensions import db
 from webapp.ingest.osmedeus.importer import import_base
 from webapp.models import Artifact, Run, Source, Step
+
+from ..conftest import make_app
+from ..shared import make_shared_database, refuse_writes
 
 # What the console logs of the real base still hold: each folder's last run only.
 SKIPPED_IN_CONSOLES = {
@@ -28,12 +33,25 @@ def truth(sample: Path) -> dict[str, Any]:
     return dict(json.loads((sample / "truth.json").read_text()))
 
 
-@pytest.fixture
-def imported(app: Flask, sample: Path) -> Flask:
-    """Return an application that has imported the real base."""
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def imported(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, sample: Path
+) -> Iterator[Flask]:
+    """Return an application that has imported the real base, and refuses to write since."""
+    app = make_app(make_shared_database(request, tmp_path_factory.mktemp("truth"), "test_truth"))
     with app.app_context():
         import_base(sample / "base")
-    return app
+    refuse_writes(app)
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+def test_the_tests_below_cannot_change_what_they_share(imported: Flask) -> None:
+    with imported.app_context():
+        assert db.session.execute(select(Step.id)).first()
+        with pytest.raises(DBAPIError, match="readonly|read-only"):
+            db.session.execute(update(Step).values(step_name="changed"))
 
 
 def steps_of(run_uuid: str) -> list[Step]:
