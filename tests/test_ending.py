@@ -204,7 +204,7 @@ def test_workers_share_all_and_one_that_is_killed_is_replaced(
         assert len(workers) == 2
         os.kill(workers[0], signal.SIGKILL)
         for _ in range(20):
-            head, _ = get(lambda: connect_to(path), "/osm/api/step-results", token)
+            head, _ = get(lambda: connect_to(path), "/osm/api/runs", token)
             assert head.startswith(b"HTTP/1.1 200 ")
         wait_until(lambda: len(serving_of(process) - {workers[0]}) == 2)
 
