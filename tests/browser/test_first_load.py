@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, StorageState, expect
 
-from .conftest import TIMEOUT_MS, MakePage
+from .conftest import TIMEOUT_MS, Complaints, MakePage, open_page
 
 PAGE_BYTES = 100_000
 FRAGMENT_BYTES = 10_000
@@ -97,11 +97,10 @@ def test_a_fragment_is_small(make_page: MakePage, server: str, path: str) -> Non
 
 
 @pytest.fixture(scope="module")
-def watched(browser: Browser, server: str) -> Iterator[Page]:
+def watched(browser: Browser, server: str, complaints: Complaints) -> Iterator[Page]:
     """Return a page in which every page that comes watches what moves."""
     context = browser.new_context(base_url=server, timezone_id="Asia/Tokyo")
-    page = context.new_page()
-    page.set_default_timeout(TIMEOUT_MS)
+    page = open_page(context, complaints)
     page.add_init_script(WATCH)
     yield page
     context.close()
@@ -110,8 +109,9 @@ def watched(browser: Browser, server: str) -> Iterator[Page]:
 @pytest.mark.parametrize("path", ["/steps", "/runs", "/", "/runs/20", "/steps/2", "/login"])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_nothing_moves_while_a_page_comes(
-    watched: Page, signed_in: StorageState, path: str, width: int
+    watched: Page, signed_in: StorageState, complaints: Complaints, path: str, width: int
 ) -> None:
+    complaints.texts.clear()
     watched.set_viewport_size({"width": width, "height": 800})
     watched.context.clear_cookies()
     if path != "/login":
@@ -120,6 +120,7 @@ def test_nothing_moves_while_a_page_comes(
     # A machine at its limit may paint half a row; what moves by itself does so each time.
     assert any(measure_shift(watched) == 0 for _ in range(3))
     assert urlsplit(watched.url).path == path
+    assert complaints.texts == []
 
 
 def measure_shift(page: Page) -> float:
