@@ -203,10 +203,14 @@ def test_workers_share_all_and_one_that_is_killed_is_replaced(
         workers = workers_of(process)
         assert len(workers) == 2
         os.kill(workers[0], signal.SIGKILL)
-        for _ in range(20):
-            head, _ = get(lambda: connect_to(path), "/osm/api/step-results", token)
+
+        def is_replaced() -> bool:
+            head, _ = get(lambda: connect_to(path), "/osm/api/runs", token)
             assert head.startswith(b"HTTP/1.1 200 ")
-        wait_until(lambda: len(serving_of(process) - {workers[0]}) == 2)
+            return len(serving_of(process) - {workers[0]}) == 2
+
+        wait_until(is_replaced)
+        assert all(is_replaced() for _ in range(20))
 
 
 def test_a_worker_does_not_outlive_a_killed_server(served: tuple[Path, str], path: Path) -> None:

@@ -10,9 +10,6 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Page, expect
 
-from tests.conftest import PASSWORD
-
-from .chromium import log_in
 from .conftest import MakePage
 from .rows import import_sample
 
@@ -70,10 +67,10 @@ def test_from_a_new_user_to_a_revoked_token(
 ) -> None:
     name = "eve" if scripts else "adam"
     admin = make_page(java_script_enabled=scripts)
-    log_in(admin, server, PASSWORD)
+    admin.goto("/steps")
     password = add_user(admin, name)
 
-    page = make_page(java_script_enabled=scripts)
+    page = make_page(java_script_enabled=scripts, storage_state=None)
     sign_in(page, server, name, password)
     page.locator("header summary").click()
     expect(page.locator("header").get_by_role("link", name="Users")).to_have_count(0)
@@ -115,18 +112,18 @@ def test_from_a_new_user_to_a_revoked_token(
     assert ask(server, token) == 401
 
 
-def test_the_last_day_is_asked_for_only_when_it_is_read(scripted_page: Page, server: str) -> None:
+def test_the_last_day_is_asked_for_only_when_it_is_read(scripted_page: Page) -> None:
     page = scripted_page
-    log_in(page, server, PASSWORD, path="/tokens")
+    page.goto("/tokens")
     day = page.get_by_label("Its last day")
     expect(day).to_be_hidden()
     page.get_by_label("It expires").select_option("on a date")
     expect(day).to_be_visible()
 
 
-def test_the_demo_is_imported_again_while_one_looks_on(scripted_page: Page, server: str) -> None:
+def test_the_demo_is_imported_again_while_one_looks_on(scripted_page: Page) -> None:
     page = scripted_page
-    log_in(page, server, PASSWORD, path="/sources")
+    page.goto("/sources")
     found = page.get_by_text("What the last import found")
     found.click()
     expect(page.get_by_text("175, all new")).to_be_visible()
@@ -140,13 +137,14 @@ def test_the_demo_is_imported_again_while_one_looks_on(scripted_page: Page, serv
 
 
 @pytest.mark.parametrize("width", [320, 390])
-def test_nothing_scrolls_sideways_on_a_phone(make_page: MakePage, server: str, width: int) -> None:
-    page = make_page(viewport={"width": width, "height": 700})
-    log_in(page, server, PASSWORD, path="/tokens")
+def test_nothing_scrolls_sideways_on_a_phone(scripted_page: Page, width: int) -> None:
+    page = scripted_page
+    page.set_viewport_size({"width": width, "height": 700})
+    page.goto("/tokens")
     page.get_by_role("main").get_by_label("Name", exact=True).fill(f"{'long-' * 15}{width}")
     page.get_by_role("button", name="Make the token").click()
     for path in ("", "/tokens?user_id=all", "/users", "/users/1", "/account/password", "/sources"):
         if path:
-            page.goto(f"{server}{path}")
+            page.goto(path)
         too_wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
         assert not too_wide, path

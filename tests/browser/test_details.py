@@ -7,11 +7,8 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Dialog, Page, expect
 
-from tests.conftest import PASSWORD
 from tests.data import START, make_run, make_step, write
 from webapp.models import Recovered, RunStatus, StepStatus
-
-from .chromium import log_in
 
 HOSTILE_NAME = "name with <b>markup</b> & 'quotes'"
 HOSTILE = (
@@ -82,7 +79,7 @@ def title_of(path: str) -> str:
 
 
 def test_from_a_run_to_the_error_of_its_failed_step(page: Page, server: str) -> None:
-    log_in(page, server, PASSWORD, "/runs/1")
+    page.goto("/runs/1")
     expect(page.get_by_role("group", name="Error")).to_contain_text("the 2nd of 2 steps")
     expect(page.locator(".timeline")).to_contain_text("failed: send-results.")
     page.get_by_role("table", name="Steps").get_by_role("link", name="send-results").click()
@@ -99,13 +96,13 @@ def test_from_a_run_to_the_error_of_its_failed_step(page: Page, server: str) -> 
 
 
 def test_a_bar_of_the_timeline_leads_to_its_step(page: Page, server: str) -> None:
-    log_in(page, server, PASSWORD, "/runs/1")
+    page.goto("/runs/1")
     page.locator(".timeline-bar.s-failed").click()
     expect(page).to_have_url(f"{server}/steps/2")
 
 
-def test_hostile_output_is_shown_and_does_nothing(page: Page, server: str) -> None:
-    log_in(page, server, PASSWORD)
+def test_hostile_output_is_shown_and_does_nothing(page: Page) -> None:
+    page.goto("/steps")
     stay_unharmed(page, "/runs/2")
     stay_unharmed(page, "/steps/3")
     lines = page.locator(".lines .line")
@@ -118,7 +115,7 @@ def test_hostile_output_is_shown_and_does_nothing(page: Page, server: str) -> No
 
 
 def test_a_long_output_opens_at_its_end(page: Page, server: str) -> None:
-    log_in(page, server, PASSWORD, "/steps/4")
+    page.goto("/steps/4")
     expect(page.locator("#L5000")).to_be_visible()
     expect(page.locator("#L5000")).to_be_in_viewport()
     expect(page.locator("#L4001")).not_to_be_in_viewport()
@@ -128,10 +125,8 @@ def test_a_long_output_opens_at_its_end(page: Page, server: str) -> None:
     assert page.request.get(f"{server}{raw}").text() == LONG
 
 
-def test_a_number_of_a_line_is_neither_selected_nor_copied(
-    scripted_page: Page, server: str
-) -> None:
-    log_in(scripted_page, server, PASSWORD, "/steps/1")
+def test_a_number_of_a_line_is_neither_selected_nor_copied(scripted_page: Page) -> None:
+    scripted_page.goto("/steps/1")
     copied = scripted_page.evaluate(
         "() => { getSelection().selectAllChildren(document.querySelector('.lines'));"
         " return getSelection().toString() }"
@@ -141,7 +136,7 @@ def test_a_number_of_a_line_is_neither_selected_nor_copied(
 
 @pytest.mark.parametrize("width", [320, 390, 1280])
 @pytest.mark.parametrize("path", ["/runs/1", "/runs/2", "/steps/2", "/steps/3", "/steps/4"])
-def test_no_page_scrolls_sideways(scripted_page: Page, server: str, width: int, path: str) -> None:
+def test_no_page_scrolls_sideways(scripted_page: Page, width: int, path: str) -> None:
     scripted_page.set_viewport_size({"width": width, "height": 700})
-    log_in(scripted_page, server, PASSWORD, path)
+    scripted_page.goto(path)
     assert scripted_page.evaluate("document.documentElement.scrollWidth") <= width

@@ -1,42 +1,32 @@
 """A fragment that does not come says so in its place, and the same request can be sent again."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.conftest import PASSWORD
 
-from .chromium import log_in
-from .conftest import TIMEOUT_MS
+from .conftest import Complaints
 from .test_lists import expect_address
 
 # What the browser itself writes about an answer that is an error.
-BROWSERS_OWN = ("Failed to load resource",)
+BROWSERS_OWN = "Failed to load resource"
 Answer = Callable[[Route], None]
 
 
+@pytest.fixture(scope="module")
+def complaints() -> Complaints:
+    """Return what notes only that which our scripts write to the console."""
+    return Complaints(BROWSERS_OWN)
+
+
 @pytest.fixture
-def page(browser: Browser, server: str) -> Iterator[Page]:
-    """Return a signed-in page; what our scripts write to its console fails the test."""
-    complaints: list[str] = []
-
-    def note(message: ConsoleMessage) -> None:
-        is_ours = not message.text.startswith(BROWSERS_OWN)
-        if message.type in ("error", "warning") and is_ours:
-            complaints.append(message.text)
-
-    context = browser.new_context(base_url=server)
-    page = context.new_page()
-    page.set_default_timeout(TIMEOUT_MS)
-    page.on("console", note)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    log_in(page, server, PASSWORD)
-    page.wait_for_load_state("networkidle")
-    yield page
-    context.close()
-    assert complaints == []
+def page(scripted_page: Page) -> Page:
+    """Return a page that shows the steps."""
+    scripted_page.goto("/steps")
+    return scripted_page
 
 
 def answer(status: int, body: str, content_type: str = "text/plain", **headers: str) -> Answer:
@@ -145,7 +135,6 @@ def test_enter_in_the_form_asks_once_and_without_a_complaint(page: Page) -> None
 
 def test_a_login_that_has_expired_leads_through_the_form_and_back(page: Page, server: str) -> None:
     page.goto("/steps?status=failed")
-    page.wait_for_load_state("networkidle")
     page.context.clear_cookies()
     page.get_by_role("link", name=re.compile("^all")).first.click()
     expect(page.get_by_label("Password")).to_be_visible()
@@ -156,7 +145,7 @@ def test_a_login_that_has_expired_leads_through_the_form_and_back(page: Page, se
     expect(page).to_have_url(f"{server}/steps?status=failed")
 
 
-def test_the_page_of_an_error_is_no_dead_end(page: Page, server: str) -> None:
+def test_the_page_of_an_error_is_no_dead_end(page: Page) -> None:
     page.goto("/nowhere")
     expect(page.get_by_role("heading", level=1)).to_have_text("Not Found")
     expect(page.locator(".menu summary")).to_have_text("admin")

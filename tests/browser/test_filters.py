@@ -6,9 +6,6 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Page, Request, expect
 
-from tests.conftest import PASSWORD
-
-from .chromium import log_in
 from .conftest import MakePage
 from .test_lists import ALL, FAILED, apply, expect_address, expect_total
 
@@ -24,8 +21,8 @@ def requests_of_list(page: Page) -> list[Request]:
     return found
 
 
-def test_statuses_are_combined_and_excluded_in_the_form(page: Page, server: str) -> None:
-    log_in(page, server, PASSWORD)
+def test_statuses_are_combined_and_excluded_in_the_form(page: Page) -> None:
+    page.goto("/steps")
     open_pick(page, "Status")
     page.get_by_role("checkbox", name="only failed").check()
     page.get_by_role("checkbox", name="only running").check()
@@ -41,8 +38,8 @@ def test_statuses_are_combined_and_excluded_in_the_form(page: Page, server: str)
     expect(page.locator("#status-is-failed")).not_to_be_checked()
 
 
-def test_a_value_is_added_to_those_in_use(page: Page, server: str) -> None:
-    log_in(page, server, PASSWORD)
+def test_a_value_is_added_to_those_in_use(page: Page) -> None:
+    page.goto("/steps")
     page.get_by_label("Workflow", exact=True).fill("port-scan")
     page.get_by_label("Workflow", exact=True).press("Enter")
     expect_address(page, "/steps?workflow_name=port-scan")
@@ -55,9 +52,9 @@ def test_a_value_is_added_to_those_in_use(page: Page, server: str) -> None:
     expect_address(page, "/steps")
 
 
-def test_a_name_and_a_status_clicked_at_once_both_count(scripted_page: Page, server: str) -> None:
+def test_a_name_and_a_status_clicked_at_once_both_count(scripted_page: Page) -> None:
     page = scripted_page
-    log_in(page, server, PASSWORD)
+    page.goto("/steps")
     page.get_by_label("Step name contains", exact=True).press_sequentially("results")
     page.locator("#status-failed").click()
     expect_address(page, "/steps?status=failed&step_name=results")
@@ -65,9 +62,8 @@ def test_a_name_and_a_status_clicked_at_once_both_count(scripted_page: Page, ser
     expect(page.get_by_label("Step name contains", exact=True)).to_have_value("results")
 
 
-def test_what_is_typed_does_not_outlive_its_removal(scripted_page: Page, server: str) -> None:
+def test_what_is_typed_does_not_outlive_its_removal(scripted_page: Page) -> None:
     page = scripted_page
-    log_in(page, server, PASSWORD)
     page.goto("/steps?step_name=results&status=failed")
     page.get_by_label("Step name contains", exact=True).press_sequentially("-more")
     page.get_by_role("link", name="Remove the filter name contains results").click()
@@ -75,9 +71,9 @@ def test_what_is_typed_does_not_outlive_its_removal(scripted_page: Page, server:
     expect(page.get_by_label("Step name contains", exact=True)).to_have_value("")
 
 
-def test_enter_asks_once(scripted_page: Page, server: str) -> None:
+def test_enter_asks_once(scripted_page: Page) -> None:
     page = scripted_page
-    log_in(page, server, PASSWORD)
+    page.goto("/steps")
     asked = requests_of_list(page)
     page.get_by_label("Workspace", exact=True).fill("example.org")
     page.get_by_label("Workspace", exact=True).press("Enter")
@@ -92,9 +88,9 @@ def test_enter_asks_once(scripted_page: Page, server: str) -> None:
     assert len(asked) == 3, [one.url for one in asked]
 
 
-def test_enter_in_what_is_unfolded_leaves_it_open(scripted_page: Page, server: str) -> None:
+def test_enter_in_what_is_unfolded_leaves_it_open(scripted_page: Page) -> None:
     page = scripted_page
-    log_in(page, server, PASSWORD)
+    page.goto("/steps")
     open_pick(page, "More")
     target = page.get_by_label("Target", exact=True)
     target.fill("example.org")
@@ -106,8 +102,8 @@ def test_enter_in_what_is_unfolded_leaves_it_open(scripted_page: Page, server: s
     expect(target).to_be_hidden()
 
 
-def test_what_was_refused_stays_to_be_mended(page: Page, server: str) -> None:
-    log_in(page, server, PASSWORD)
+def test_what_was_refused_stays_to_be_mended(page: Page) -> None:
+    page.goto("/steps")
     open_pick(page, "More")
     least = page.get_by_label("Took at least")
     least.fill("abc")
@@ -125,27 +121,26 @@ def test_what_was_refused_stays_to_be_mended(page: Page, server: str) -> None:
     expect(page.locator("[aria-invalid]")).to_have_count(0)
 
 
-def test_a_page_is_turned_although_something_was_refused(scripted_page: Page, server: str) -> None:
+def test_a_page_is_turned_although_something_was_refused(scripted_page: Page) -> None:
     page = scripted_page
-    log_in(page, server, PASSWORD)
     page.goto("/steps?min_duration_ms=abc")
     page.keyboard.press("Escape")
     page.get_by_role("link", name="Next page").click()
     expect_address(page, "/steps?offset=20")
 
 
-def test_values_are_suggested_while_typing(scripted_page: Page, server: str) -> None:
+def test_values_are_suggested_while_typing(scripted_page: Page) -> None:
     page = scripted_page
-    log_in(page, server, PASSWORD, "/runs")
+    page.goto("/runs")
     page.get_by_label("Workflow", exact=True).press_sequentially("recon")
     expect(page.locator("#workflow_name-values option")).to_have_count(1)
     expect(page.locator("#workflow_name-values option")).to_have_attribute("value", "recon-domain")
     expect_address(page, "/runs")
 
 
-def test_times_are_given_in_the_zone_of_the_reader(make_page: MakePage, server: str) -> None:
+def test_times_are_given_in_the_zone_of_the_reader(make_page: MakePage) -> None:
     page = make_page(timezone_id="Asia/Tokyo")
-    log_in(page, server, PASSWORD)
+    page.goto("/steps")
     open_pick(page, "Time")
     page.get_by_label("From, in Asia/Tokyo", exact=True).fill("2026-11-20T09:30")
     page.get_by_label("From, in Asia/Tokyo", exact=True).press("Enter")
@@ -174,9 +169,9 @@ def test_times_are_given_in_the_zone_of_the_reader(make_page: MakePage, server: 
     expect(page.locator("[name=started]:checked")).to_have_value("")
 
 
-def test_times_are_utc_and_say_so_without_scripts(make_page: MakePage, server: str) -> None:
+def test_times_are_utc_and_say_so_without_scripts(make_page: MakePage) -> None:
     page = make_page(java_script_enabled=False, timezone_id="Asia/Tokyo")
-    log_in(page, server, PASSWORD)
+    page.goto("/steps")
     open_pick(page, "Time")
     page.get_by_label("From, in UTC", exact=True).fill("2026-11-20T09:30")
     page.get_by_role("button", name="Apply").click()
@@ -187,8 +182,7 @@ def test_times_are_utc_and_say_so_without_scripts(make_page: MakePage, server: s
 
 
 @pytest.mark.parametrize("fraction", ["5", "123456"])
-def test_a_fraction_of_a_time_is_not_lost(page: Page, server: str, fraction: str) -> None:
-    log_in(page, server, PASSWORD)
+def test_a_fraction_of_a_time_is_not_lost(page: Page, fraction: str) -> None:
     time = f"2026-11-20T14:00:30.{fraction}Z"
     page.goto(f"/steps?started_after={time}")
     page.get_by_label("Step name contains").fill("scan")
@@ -196,8 +190,8 @@ def test_a_fraction_of_a_time_is_not_lost(page: Page, server: str, fraction: str
     expect_address(page, f"/steps?step_name=scan&started_after={time}")
 
 
-def test_durations_are_said_as_a_person_does(page: Page, server: str) -> None:
-    log_in(page, server, PASSWORD)
+def test_durations_are_said_as_a_person_does(page: Page) -> None:
+    page.goto("/steps")
     open_pick(page, "More")
     page.get_by_label("Took at least", exact=True).fill("10s")
     page.get_by_label("Took at least", exact=True).press("Enter")
@@ -207,8 +201,8 @@ def test_durations_are_said_as_a_person_does(page: Page, server: str) -> None:
     expect(page.locator("tbody .c-duration").first).to_have_text(re.compile("12.4 s|38.0 s"))
 
 
-def test_the_head_of_a_column_sorts_both_ways(page: Page, server: str) -> None:
-    log_in(page, server, PASSWORD)
+def test_the_head_of_a_column_sorts_both_ways(page: Page) -> None:
+    page.goto("/steps")
     head = page.get_by_role("columnheader", name="Duration")
     head.get_by_role("link").click()
     expect_address(page, "/steps?sort=-duration_ms")
@@ -222,11 +216,10 @@ def test_the_head_of_a_column_sorts_both_ways(page: Page, server: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/steps", "/runs"])
-def test_on_a_phone_every_control_is_within_reach(
-    make_page: MakePage, server: str, path: str
-) -> None:
-    page = make_page(viewport={"width": 320, "height": 800})
-    log_in(page, server, PASSWORD, path)
+def test_on_a_phone_every_control_is_within_reach(scripted_page: Page, path: str) -> None:
+    page = scripted_page
+    page.set_viewport_size({"width": 320, "height": 800})
+    page.goto(path)
     page.get_by_text("Filters", exact=True).click()
     for name in ("Status", "Time", "More"):
         open_pick(page, name)
@@ -236,10 +229,10 @@ def test_on_a_phone_every_control_is_within_reach(
     expect_address(page, f"{path}?sort=-duration_ms")
 
 
-def test_what_is_new_is_said_and_moves_nothing(make_page: MakePage, server: str) -> None:
+def test_what_is_new_is_said_and_moves_nothing(make_page: MakePage) -> None:
     page = make_page(viewport={"width": 1440, "height": 900})
     page.clock.install()
-    log_in(page, server, PASSWORD)
+    page.goto("/steps")
     # As if the last five steps had come since.
     page.evaluate(
         "(address) => document.getElementById('form-state').dataset.news = address",

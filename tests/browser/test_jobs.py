@@ -125,7 +125,7 @@ def make(page: Page, click: Clicks, what: str, name: str, button: str) -> None:
 def test_what_failed_last_night_and_why(page: Page, make_page: MakePage, server: str) -> None:
     """From the front page to the failing line: one click, and a link to send."""
     click = Clicks()
-    log_in(page, server, PASSWORD, "/")
+    page.goto("/")
     failures = region(page, "Failed in the last 24 h")
     expect(failures).to_contain_text("exit 7 - $ tools.sh fail 'connection refused")
     click(failures.get_by_role("link", name="send-results").first)
@@ -135,15 +135,15 @@ def test_what_failed_last_night_and_why(page: Page, make_page: MakePage, server:
     expect(page.locator("pre.command")).to_contain_text("connection refused: 127.0.0.1:9200")
     assert click.n <= 3
 
-    colleague = make_page()
+    colleague = make_page(storage_state=None)
     log_in(colleague, server, PASSWORD, page.url.removeprefix(server))
     expect(colleague.get_by_role("group", name="Error")).to_have_text(error.inner_text())
 
 
-def test_what_failed_is_found_in_the_list_too(page: Page, server: str) -> None:
+def test_what_failed_is_found_in_the_list_too(page: Page) -> None:
     """Steps, failed, the step: three clicks to its output."""
     click = Clicks()
-    log_in(page, server, PASSWORD, "/")
+    page.goto("/")
     click(page.get_by_role("navigation", name="Main").get_by_role("link", name="Steps"))
     click(page.locator("#results").get_by_role("link", name=re.compile("^failed")).first)
     expect(page).to_have_url(re.compile("status=failed"))
@@ -152,12 +152,10 @@ def test_what_failed_is_found_in_the_list_too(page: Page, server: str) -> None:
     assert click.n <= 3
 
 
-def test_is_it_still_running_and_what_is_it_doing(
-    scripted_page: Page, served_app: Flask, server: str
-) -> None:
+def test_is_it_still_running_and_what_is_it_doing(scripted_page: Page, served_app: Flask) -> None:
     """One click; from there the page moves by itself, until the run has ended."""
     page, click = scripted_page, Clicks()
-    log_in(page, server, PASSWORD, "/")
+    page.goto("/")
     running = region(page, "Running now")
     expect(running).to_contain_text("live-scan")
     expect(running.get_by_role("link", name="scan-slowly")).to_be_visible()
@@ -176,10 +174,10 @@ def test_is_it_still_running_and_what_is_it_doing(
     expect(page.locator("#live[hx-get]")).to_have_count(0)
 
 
-def test_why_is_this_run_slower_than_last_week(page: Page, server: str) -> None:
+def test_why_is_this_run_slower_than_last_week(page: Page) -> None:
     """The workflow, its newest run, compare: three clicks to the step that took longer."""
     click = Clicks()
-    log_in(page, server, PASSWORD, "/")
+    page.goto("/")
     click(region(page, "Workflows").get_by_role("link", name="weekly-recon"))
     click(page.locator("tbody").get_by_role("link", name="weekly-recon").first)
     expect(region(page, "Timeline").first).to_contain_text(HOSTS)
@@ -190,10 +188,10 @@ def test_why_is_this_run_slower_than_last_week(page: Page, server: str) -> None:
     assert click.n == 3
 
 
-def test_how_are_our_workflows_doing(page: Page, server: str) -> None:
+def test_how_are_our_workflows_doing(page: Page) -> None:
     """Everything is on the front page; each number is one click from its list."""
     click = Clicks()
-    log_in(page, server, PASSWORD, "/")
+    page.goto("/")
     row = region(page, "Workflows").get_by_role("row", name=re.compile("nightly"))
     expect(row).to_contain_text("100 %")
     expect(region(page, "Slowest steps")).to_contain_text("20.0 s")
@@ -204,10 +202,10 @@ def test_how_are_our_workflows_doing(page: Page, server: str) -> None:
     assert click.n == 1
 
 
-def test_a_script_gets_exactly_the_view(scripted_page: Page, server: str) -> None:
+def test_a_script_gets_exactly_the_view(scripted_page: Page) -> None:
     """Make a token, filter a list, take its curl line: it prints the rows of the view."""
     page, click = scripted_page, Clicks()
-    log_in(page, server, PASSWORD, "/")
+    page.goto("/")
     make(page, click, "Tokens", "report", "Make the token")
     token = region(page, "Made the token report").locator("code").first.inner_text()
     click(page.get_by_role("navigation", name="Main").get_by_role("link", name="Steps"))
@@ -227,10 +225,10 @@ def test_a_script_gets_exactly_the_view(scripted_page: Page, server: str) -> Non
     assert click.n == 5
 
 
-def test_an_administrator_adds_a_user_and_imports_again(scripted_page: Page, server: str) -> None:
+def test_an_administrator_adds_a_user_and_imports_again(scripted_page: Page) -> None:
     """Three clicks each, beside typing a name."""
     page, click = scripted_page, Clicks()
-    log_in(page, server, PASSWORD, "/")
+    page.goto("/")
     make(page, click, "Users", "grace", "Add the user")
     expect(region(page, "The password of grace").locator("code")).not_to_be_empty()
     assert click.n == 3

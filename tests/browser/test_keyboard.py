@@ -4,9 +4,6 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.conftest import PASSWORD
-
-from .chromium import log_in
 from .conftest import MakePage
 from .test_lists import expect_address
 
@@ -22,14 +19,9 @@ def help_of(page: Page) -> dict[str, str]:
     return dict(zip(keys, says, strict=True))
 
 
-def open_list(page: Page, server: str, path: str = "/steps") -> None:
-    log_in(page, server, PASSWORD, path)
-    page.wait_for_load_state("networkidle")
-
-
 def test_keys_move_through_the_rows_and_open_one(scripted_page: Page, server: str) -> None:
     page = scripted_page
-    open_list(page, server)
+    page.goto("/steps")
     names = page.locator("#results tbody .name a:first-child")
     for key, row in (("j", 0), ("j", 1), ("j", 2), ("k", 1), ("k", 0), ("k", 0), ("j", 1)):
         page.keyboard.press(key)
@@ -47,7 +39,7 @@ def test_keys_move_through_the_rows_and_open_one(scripted_page: Page, server: st
 
 def test_keys_move_through_the_failures_of_the_overview(scripted_page: Page, server: str) -> None:
     page = scripted_page
-    open_list(page, server, "/")
+    page.goto("/")
     links = page.locator(".failures [data-row] a.name")
     for row in (0, 1):
         page.keyboard.press("j")
@@ -57,9 +49,9 @@ def test_keys_move_through_the_failures_of_the_overview(scripted_page: Page, ser
     expect(page).to_have_url(f"{server}{address}")
 
 
-def test_keys_turn_the_pages_of_a_list_and_go_on_in_it(scripted_page: Page, server: str) -> None:
+def test_keys_turn_the_pages_of_a_list_and_go_on_in_it(scripted_page: Page) -> None:
     page = scripted_page
-    open_list(page, server)
+    page.goto("/steps")
     page.evaluate("window.untouched = true")
     page.keyboard.press("n")
     expect_address(page, "/steps?offset=20")
@@ -76,7 +68,7 @@ def test_keys_turn_the_pages_of_a_list_and_go_on_in_it(scripted_page: Page, serv
 
 def test_keys_go_from_step_to_step_and_to_the_lists(scripted_page: Page, server: str) -> None:
     page = scripted_page
-    open_list(page, server, "/steps/2")
+    page.goto("/steps/2")
     for keys, path in (
         ("n", "/steps/3"),
         ("p", "/steps/2"),
@@ -92,11 +84,9 @@ def test_keys_go_from_step_to_step_and_to_the_lists(scripted_page: Page, server:
         page.wait_for_load_state()  # Not before it do the keys of the next page work.
 
 
-def test_a_slash_goes_to_the_search_where_keys_are_letters(
-    scripted_page: Page, server: str
-) -> None:
+def test_a_slash_goes_to_the_search_where_keys_are_letters(scripted_page: Page) -> None:
     page = scripted_page
-    open_list(page, server, "/runs")
+    page.goto("/runs")
     page.keyboard.press("/")
     search = page.get_by_role("searchbox", name="Find steps by name")
     expect(search).to_be_focused()
@@ -107,18 +97,18 @@ def test_a_slash_goes_to_the_search_where_keys_are_letters(
     expect(page).to_have_url(re.compile(r"/steps\?step_name=gs%3Fjn%2F$"))
 
 
-def test_keys_of_the_browser_stay_its_own(scripted_page: Page, server: str) -> None:
+def test_keys_of_the_browser_stay_its_own(scripted_page: Page) -> None:
     page = scripted_page
-    open_list(page, server)
+    page.goto("/steps")
     for key in ("Control+j", "Alt+n", "Meta+/", "Control+?"):
         page.keyboard.press(key)
     expect(page.locator("tbody a:focus, input:focus, dialog")).to_have_count(0)
     expect_address(page, "/steps")
 
 
-def test_the_help_shows_what_works_here(scripted_page: Page, server: str) -> None:
+def test_the_help_shows_what_works_here(scripted_page: Page) -> None:
     page = scripted_page
-    open_list(page, server)
+    page.goto("/steps")
     places = {"g o": "Overview", "g r": "Runs", "g s": "Steps", "?": "This help"}
     rows = {"j": "Next row", "k": "Row before", "Enter": "Open the row"}
     search = {"/": "Find steps by name"}
@@ -135,9 +125,9 @@ def test_the_help_shows_what_works_here(scripted_page: Page, server: str) -> Non
     assert help_of(page)["n"].startswith("The next run of ")
 
 
-def test_the_help_takes_the_focus_and_gives_it_back(scripted_page: Page, server: str) -> None:
+def test_the_help_takes_the_focus_and_gives_it_back(scripted_page: Page) -> None:
     page = scripted_page
-    open_list(page, server)
+    page.goto("/steps")
     page.keyboard.press("j")
     page.keyboard.press("?")
     dialog = page.get_by_role("dialog", name="Keys on this page")
@@ -156,14 +146,13 @@ def test_the_help_takes_the_focus_and_gives_it_back(scripted_page: Page, server:
     expect(button).to_be_focused()
 
 
-def test_the_keys_can_be_turned_off_for_good(scripted_page: Page, server: str) -> None:
+def test_the_keys_can_be_turned_off_for_good(scripted_page: Page) -> None:
     page = scripted_page
-    open_list(page, server)
+    page.goto("/steps")
     page.get_by_role("button", name="Keyboard shortcuts").click()
     page.get_by_label("Use these keys in this browser").uncheck()
     page.keyboard.press("Escape")
     page.reload()
-    page.wait_for_load_state("networkidle")
     for key in ("j", "/", "?", "n"):
         page.keyboard.press(key)
     expect(page.locator("tbody a:focus, input:focus, dialog")).to_have_count(0)
@@ -175,18 +164,16 @@ def test_the_keys_can_be_turned_off_for_good(scripted_page: Page, server: str) -
     expect(page.get_by_role("searchbox", name="Find steps by name")).to_be_focused()
 
 
-def test_without_scripts_nothing_is_said_of_keys(make_page: MakePage, server: str) -> None:
+def test_without_scripts_nothing_is_said_of_keys(make_page: MakePage) -> None:
     page = make_page(java_script_enabled=False)
-    log_in(page, server, PASSWORD)
+    page.goto("/steps")
     expect(page.get_by_role("button", name="Keyboard shortcuts")).to_have_count(0)
     expect(page.locator(".search kbd")).to_be_hidden()
 
 
-def test_a_chip_taken_off_leaves_the_focus_at_the_others(scripted_page: Page, server: str) -> None:
+def test_a_chip_taken_off_leaves_the_focus_at_the_others(scripted_page: Page) -> None:
     page = scripted_page
-    open_list(page, server)
     page.goto("/steps?status=failed&step_type=bash")
-    page.wait_for_load_state("networkidle")
     for left in (True, False):
         page.locator(".chips a[aria-label^='Remove the filter']").first.press("Enter")
         if left:
@@ -197,9 +184,9 @@ def test_a_chip_taken_off_leaves_the_focus_at_the_others(scripted_page: Page, se
             expect(page.get_by_role("table")).to_be_focused()
 
 
-def test_the_new_total_is_spoken(scripted_page: Page, server: str) -> None:
+def test_the_new_total_is_spoken(scripted_page: Page) -> None:
     page = scripted_page
-    open_list(page, server)
+    page.goto("/steps")
     live = page.get_by_role("status").filter(has_text="115")
     expect(live).to_have_count(1)
     live.evaluate("(element) => (window.live = element)")

@@ -1,6 +1,7 @@
 """The lists in a real browser, with JavaScript on and off."""
 
 import re
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -29,7 +30,11 @@ def apply(page: Page) -> None:
         button.click()
 
 
-def test_a_login_filters_pages_and_the_way_back(page: Page, server: str) -> None:
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+def test_a_login_filters_pages_and_the_way_back(
+    make_page: MakePage, server: str, scripts: bool
+) -> None:
+    page = make_page(java_script_enabled=scripts, storage_state=None)
     log_in(page, server, PASSWORD)
     expect_total(page, str(ALL))
 
@@ -58,8 +63,8 @@ def test_a_login_filters_pages_and_the_way_back(page: Page, server: str) -> None
     expect(page.locator(".range")).to_have_text(f"21–40 of {ALL}")
 
 
-def test_the_form_filters_and_a_chip_takes_it_back(page: Page, server: str) -> None:
-    log_in(page, server, PASSWORD)
+def test_the_form_filters_and_a_chip_takes_it_back(page: Page) -> None:
+    page.goto("/steps")
     page.locator("#filters summary", has_text="Type").click()
     page.get_by_role("checkbox", name="only function").check()
     apply(page)
@@ -71,15 +76,17 @@ def test_the_form_filters_and_a_chip_takes_it_back(page: Page, server: str) -> N
     expect(page.locator("#step_type-is-function")).not_to_be_checked()
 
 
-def test_runs_filter_as_easily(page: Page, server: str) -> None:
-    log_in(page, server, PASSWORD, "/runs")
+def test_runs_filter_as_easily(page: Page) -> None:
+    page.goto("/runs")
     expect_total(page, "24")
     page.get_by_role("link", name=re.compile("^queued")).click()
     expect_address(page, "/runs?status=queued")
     expect_total(page, "1 of 24")
 
 
-def test_logging_out_ends_at_the_form(page: Page, server: str) -> None:
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+def test_logging_out_ends_at_the_form(make_page: MakePage, server: str, scripts: bool) -> None:
+    page = make_page(java_script_enabled=scripts, storage_state=None)
     log_in(page, server, PASSWORD)
     page.locator(".menu summary").click()
     page.get_by_role("button", name="Log out").click()
@@ -88,9 +95,9 @@ def test_logging_out_ends_at_the_form(page: Page, server: str) -> None:
     expect(page.get_by_label("Password")).to_be_visible()
 
 
-def test_typing_filters_in_place_and_keeps_the_cursor(scripted_page: Page, server: str) -> None:
+def test_typing_filters_in_place_and_keeps_the_cursor(scripted_page: Page) -> None:
     page = scripted_page
-    log_in(page, server, PASSWORD)
+    page.goto("/steps")
     page.evaluate("window.untouched = true")
     expect(page.get_by_role("button", name="Apply")).to_be_hidden()
     box = page.get_by_label("Step name contains")
@@ -104,9 +111,9 @@ def test_typing_filters_in_place_and_keeps_the_cursor(scripted_page: Page, serve
     assert page.evaluate("window.untouched"), "the page was loaded anew"
 
 
-def test_the_form_follows_the_links_of_the_list(scripted_page: Page, server: str) -> None:
+def test_the_form_follows_the_links_of_the_list(scripted_page: Page) -> None:
     page = scripted_page
-    log_in(page, server, PASSWORD)
+    page.goto("/steps")
     page.locator("#workspace").fill("example.org")
     page.locator("#workspace").press("Tab")
     expect(page).to_have_url(re.compile("workspace=example.org"))
@@ -118,9 +125,10 @@ def test_the_form_follows_the_links_of_the_list(scripted_page: Page, server: str
     expect(bash).to_have_text("69")
 
 
-def test_nothing_moves_when_a_page_is_turned(make_page: MakePage, server: str) -> None:
-    page = make_page(viewport={"width": 1440, "height": 1000})
-    log_in(page, server, PASSWORD)
+def test_nothing_moves_when_a_page_is_turned(scripted_page: Page) -> None:
+    page = scripted_page
+    page.set_viewport_size({"width": 1440, "height": 1000})
+    page.goto("/steps")
     first = page.locator("tbody tr").first
     before = first.bounding_box()
     page.get_by_role("link", name="Next page").click()
@@ -133,17 +141,20 @@ def test_nothing_moves_when_a_page_is_turned(make_page: MakePage, server: str) -
 
 @pytest.mark.parametrize("path", ["/steps", "/runs", "/steps?status=pending", "/login"])
 @pytest.mark.parametrize("width", [320, 390, 1440])
-def test_no_page_scrolls_sideways(make_page: MakePage, server: str, path: str, width: int) -> None:
-    page = make_page(viewport={"width": width, "height": 800})
-    if path != "/login":
-        log_in(page, server, PASSWORD)
+def test_no_page_scrolls_sideways(scripted_page: Page, path: str, width: int) -> None:
+    page = scripted_page
+    page.set_viewport_size({"width": width, "height": 800})
+    if path == "/login":
+        page.context.clear_cookies()
     page.goto(path)
+    assert urlsplit(page.url).path == urlsplit(path).path
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_on_a_phone_the_form_unfolds(make_page: MakePage, server: str) -> None:
-    page = make_page(viewport={"width": 390, "height": 800})
-    log_in(page, server, PASSWORD)
+def test_on_a_phone_the_form_unfolds(scripted_page: Page) -> None:
+    page = scripted_page
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto("/steps")
     expect(page.locator("#step_name")).to_be_hidden()
     page.get_by_text("Filters", exact=True).click()
     expect(page.locator("#step_name")).to_be_visible()
@@ -151,9 +162,7 @@ def test_on_a_phone_the_form_unfolds(make_page: MakePage, server: str) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("scripts", [True, False])
-def test_the_colours_follow_the_system(
-    make_page: MakePage, server: str, scheme: str, scripts: bool
-) -> None:
+def test_the_colours_follow_the_system(make_page: MakePage, scheme: str, scripts: bool) -> None:
     page = make_page(color_scheme=scheme, java_script_enabled=scripts)
     page.goto("/login")
     colour = page.evaluate("getComputedStyle(document.body).backgroundColor")

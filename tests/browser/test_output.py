@@ -15,7 +15,6 @@ from webapp.columns import utc_now
 from webapp.extensions import db
 from webapp.models import RunStatus, Source, StepStatus
 
-from .chromium import log_in
 from .conftest import MakePage
 
 N_LINES = 20_000
@@ -64,14 +63,13 @@ def wake(page: Page) -> None:
 def test_a_link_leads_to_lines_in_the_middle_of_a_long_output(
     make_page: MakePage, server: str
 ) -> None:
-    page = make_page(java_script_enabled=True)
-    log_in(page, server, PASSWORD, "/steps/1")
+    page = make_page()
+    page.goto("/steps/1")
     expect(page.locator(f"#L{N_LINES}")).to_be_in_viewport()
     page.goto(f"{server}/steps/1#L9000-L9003")
     expect(page.locator(".line.marked")).to_have_count(4)
     expect(page.locator("#L9003")).to_be_in_viewport()
     plain = make_page(java_script_enabled=False)
-    log_in(plain, server, PASSWORD, "/runs")
     plain.goto(f"{server}/steps/1?line=9000-9003#L9000")
     expect(plain.locator(".line.marked")).to_have_count(4)
     expect(plain.locator("#L9003")).to_be_in_viewport()
@@ -79,7 +77,7 @@ def test_a_link_leads_to_lines_in_the_middle_of_a_long_output(
 
 def test_a_click_marks_a_line_and_with_shift_a_range(scripted_page: Page, server: str) -> None:
     page = scripted_page
-    log_in(page, server, PASSWORD, "/steps/1")
+    page.goto("/steps/1")
     page.locator("#L19990 > a").click()
     expect(page).to_have_url(f"{server}/steps/1#L19990")
     page.locator("#L19987 > a").click(modifiers=["Shift"])
@@ -91,7 +89,7 @@ def test_a_click_marks_a_line_and_with_shift_a_range(scripted_page: Page, server
 
 def test_marks_follow_into_lines_that_are_loaded_later(scripted_page: Page, server: str) -> None:
     page = scripted_page
-    log_in(page, server, PASSWORD, "/steps/1")
+    page.goto("/steps/1")
     page.goto(f"{server}/steps/1#L10-L700")
     expect(page.locator("#L10")).to_be_in_viewport()
     marked = page.locator(".line.marked")
@@ -102,8 +100,7 @@ def test_marks_follow_into_lines_that_are_loaded_later(scripted_page: Page, serv
 
 def test_a_link_to_a_line_keeps_the_search(scripted_page: Page, server: str) -> None:
     page = scripted_page
-    log_in(page, server, PASSWORD, "/steps/1")
-    page.goto(f"{server}/steps/1?q=777+ok")
+    page.goto("/steps/1?q=777+ok")
     page.get_by_role("link", name="Next line found").click()
     expect(page.locator(".line.current")).to_have_attribute("id", "L1777")
     page.locator("#L1777 > a").click()
@@ -117,8 +114,8 @@ def test_a_link_to_a_line_keeps_the_search(scripted_page: Page, server: str) -> 
     expect(page.locator("#output .hits")).to_have_text("3 of 20 lines")
 
 
-def test_a_search_goes_through_all_lines(page: Page, server: str) -> None:
-    log_in(page, server, PASSWORD, "/steps/1")
+def test_a_search_goes_through_all_lines(page: Page) -> None:
+    page.goto("/steps/1")
     box = page.get_by_role("searchbox", name="Search in all lines of the output")
     hits = page.locator("#output .hits")
     box.fill("needle")
@@ -139,13 +136,9 @@ def test_a_search_goes_through_all_lines(page: Page, server: str) -> None:
     expect(hits).to_have_text("2 of 2,000 lines")
 
 
-def test_keys_turn_to_the_lines_found_while_a_search_stands(
-    scripted_page: Page, server: str
-) -> None:
+def test_keys_turn_to_the_lines_found_while_a_search_stands(scripted_page: Page) -> None:
     page = scripted_page
-    log_in(page, server, PASSWORD, "/steps/1")
     page.goto("/steps/1?q=99+ok")
-    page.wait_for_load_state("networkidle")
     current = page.locator("#output .line.current")
     first = current.get_attribute("id")
     page.keyboard.press("n")
@@ -164,11 +157,9 @@ def test_keys_turn_to_the_lines_found_while_a_search_stands(
     expect(help_).not_to_contain_text("The step after")
 
 
-def test_earlier_lines_come_without_moving_those_being_read(
-    scripted_page: Page, server: str
-) -> None:
+def test_earlier_lines_come_without_moving_those_being_read(scripted_page: Page) -> None:
     page = scripted_page
-    log_in(page, server, PASSWORD, "/steps/1")
+    page.goto("/steps/1")
     page.locator("#load-earlier").scroll_into_view_if_needed()
     before = page.evaluate(TOP_OF, "L19001")
     page.locator("#load-earlier").click()
@@ -184,8 +175,8 @@ def test_earlier_lines_come_without_moving_those_being_read(
     assert abs(page.evaluate(TOP_OF, "L500") - before) < 2
 
 
-def test_a_link_to_lines_leads_to_them_over_the_login(scripted_page: Page, server: str) -> None:
-    page = scripted_page
+def test_a_link_to_lines_leads_to_them_over_the_login(make_page: MakePage, server: str) -> None:
+    page = make_page(storage_state=None)
     page.goto(f"{server}/steps/1#L10-L20")
     page.get_by_label("Name").fill("admin")
     page.get_by_label("Password").fill(PASSWORD)
@@ -194,9 +185,9 @@ def test_a_link_to_lines_leads_to_them_over_the_login(scripted_page: Page, serve
     assert page.url.endswith("/steps/1#L10-L20")
 
 
-def test_earlier_lines_are_a_link_away_without_scripts(make_page: MakePage, server: str) -> None:
+def test_earlier_lines_are_a_link_away_without_scripts(make_page: MakePage) -> None:
     page = make_page(java_script_enabled=False)
-    log_in(page, server, PASSWORD, "/steps/1")
+    page.goto("/steps/1")
     page.locator("#load-earlier").click()
     expect(page.locator("#L19000")).to_have_count(1)
     expect(page.locator("#L18501")).to_have_count(1)
@@ -204,8 +195,8 @@ def test_earlier_lines_are_a_link_away_without_scripts(make_page: MakePage, serv
     expect(page.locator("#L1")).to_be_in_viewport()
 
 
-def test_lines_wrap_or_not_and_the_browser_remembers(page: Page, server: str) -> None:
-    log_in(page, server, PASSWORD, "/steps/2")
+def test_lines_wrap_or_not_and_the_browser_remembers(page: Page) -> None:
+    page.goto("/steps/2")
     line = page.locator("#L1")
     tall = line.bounding_box()
     page.get_by_label("wrap").uncheck()
@@ -217,12 +208,10 @@ def test_lines_wrap_or_not_and_the_browser_remembers(page: Page, server: str) ->
     assert page.evaluate("document.documentElement.scrollWidth") <= 1280
 
 
-def test_a_running_step_moves_by_itself_and_nothing_under_the_reader(
-    scripted_page: Page, server: str
-) -> None:
+def test_a_running_step_moves_by_itself_and_nothing_under_the_reader(scripted_page: Page) -> None:
     page = scripted_page
     first = "".join(f"line {n}\n" for n in range(1, 201))
-    log_in(page, server, PASSWORD, f"/steps/{RUNNING}")
+    page.goto(f"/steps/{RUNNING}")
     expect(page.locator("#step-live")).to_contain_text(re.compile("running for [2-9] min"))
 
     # At the end: what comes is followed.

@@ -5,9 +5,6 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.conftest import PASSWORD
-
-from .chromium import log_in
 from .conftest import MakePage
 
 REFUSED = "exit 7 - connection refused: 127.0.0.1:9200"
@@ -18,8 +15,8 @@ def panel(page: Page, title: str) -> Locator:
     return page.get_by_role("region", name=title)
 
 
-def test_the_newest_failure_is_one_click_from_its_output(page: Page, server: str) -> None:
-    log_in(page, server, PASSWORD, "/")
+def test_the_newest_failure_is_one_click_from_its_output(page: Page) -> None:
+    page.goto("/")
     expect(page).to_have_title("Overview · Stepboard")
     failures = panel(page, "Failed in the last 24 h")
     newest = failures.get_by_role("listitem").first
@@ -29,8 +26,8 @@ def test_the_newest_failure_is_one_click_from_its_output(page: Page, server: str
     expect(page.locator("#output")).to_contain_text("connection refused: 127.0.0.1:9200")
 
 
-def test_a_number_a_group_and_a_bar_lead_to_as_many_rows(page: Page, server: str) -> None:
-    log_in(page, server, PASSWORD, "/")
+def test_a_number_a_group_and_a_bar_lead_to_as_many_rows(page: Page) -> None:
+    page.goto("/")
     panel(page, "Failed in the last 24 h").get_by_role("link", name="6 steps").click()
     expect(page.locator("tbody tr")).to_have_count(6)
 
@@ -46,8 +43,8 @@ def test_a_number_a_group_and_a_bar_lead_to_as_many_rows(page: Page, server: str
     expect(page.locator("tbody tr")).to_have_count(int(said.split()[0]))
 
 
-def test_the_figures_of_the_bars_are_reached_by_keyboard(page: Page, server: str) -> None:
-    log_in(page, server, PASSWORD, "/")
+def test_the_figures_of_the_bars_are_reached_by_keyboard(page: Page) -> None:
+    page.goto("/")
     runs = panel(page, "Runs per day")
     runs.get_by_text("The figures").focus()
     page.keyboard.press("Enter")
@@ -62,10 +59,10 @@ def test_the_figures_of_the_bars_are_reached_by_keyboard(page: Page, server: str
 
 @pytest.mark.parametrize("width", [320, 390, 1240, 1440])
 def test_nothing_scrolls_sideways_and_the_top_bar_stays_in_line(
-    make_page: MakePage, server: str, width: int
+    scripted_page: Page, width: int
 ) -> None:
-    page = make_page(viewport={"width": width, "height": 800})
-    log_in(page, server, PASSWORD, "/")
+    page = scripted_page
+    page.set_viewport_size({"width": width, "height": 800})
     for path in ("/workflows", "/failure-groups", "/"):
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
@@ -75,9 +72,10 @@ def test_nothing_scrolls_sideways_and_the_top_bar_stays_in_line(
 
 
 @pytest.mark.parametrize("width", [1280, 1440, 1600])
-def test_names_of_usual_length_are_not_cut(make_page: MakePage, server: str, width: int) -> None:
-    page = make_page(viewport={"width": width, "height": 800})
-    log_in(page, server, PASSWORD, "/")
+def test_names_of_usual_length_are_not_cut(scripted_page: Page, width: int) -> None:
+    page = scripted_page
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto("/")
     names = page.locator(":is(.t-workflows, .t-slow) td.c-name:visible")
     texts = names.all_inner_texts()
     cut = names.evaluate_all("(cells) => cells.map((cell) => cell.scrollWidth > cell.clientWidth)")
@@ -86,16 +84,16 @@ def test_names_of_usual_length_are_not_cut(make_page: MakePage, server: str, wid
     )
 
 
-def test_the_time_of_the_overview_is_that_of_the_reader(make_page: MakePage, server: str) -> None:
+def test_the_time_of_the_overview_is_that_of_the_reader(make_page: MakePage) -> None:
     page = make_page(timezone_id="Asia/Kolkata")
-    log_in(page, server, PASSWORD, "/")
+    page.goto("/")
     time = page.locator(".list-head time")
     shown, utc = time.inner_text(), (time.get_attribute("title") or "").splitlines()[-1]
     assert re.fullmatch(r"\d\d:\d\d:\d\d", shown)
     assert (int(shown[3:5]) - int(utc[14:16])) % 60 == 30
     expect(page.locator(".list-head .utc")).to_be_hidden()
     plain = make_page(java_script_enabled=False)
-    log_in(plain, server, PASSWORD, "/")
+    plain.goto("/")
     expect(plain.locator(".list-head .total")).to_have_text(
         re.compile(r"updated at \d\d:\d\d:\d\d UTC")
     )

@@ -7,10 +7,8 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Page, Request, expect
 
-from tests.conftest import PASSWORD
 from tests.server import running_server
 
-from .chromium import log_in
 from .rows import import_sample
 
 PREFIX = "/stepboard"
@@ -34,7 +32,7 @@ def test_filter_open_a_step_peek_and_back(scripted_page: Page, server: str) -> N
     page = scripted_page
     asked: list[Request] = []
     page.on("request", lambda one: asked.append(one))
-    log_in(page, server, PASSWORD, path=f"{PREFIX}/steps")
+    page.goto(f"{server}/steps")
     page.locator("#filters [name=step_name]").fill("hostile-output")
     expect(page).to_have_url(f"{server}/steps?step_name=hostile-output")
     page.locator("#results tbody").get_by_role("link", name="hostile-output").first.click()

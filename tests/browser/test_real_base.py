@@ -7,9 +7,6 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Dialog, Page, expect
 
-from tests.conftest import PASSWORD
-
-from .chromium import log_in
 from .rows import import_sample
 
 
@@ -24,8 +21,8 @@ def total(page: Page) -> str:
     return page.locator("#results").get_by_text(re.compile(r"\d+–\d+ of [\d,]+")).inner_text()
 
 
-def test_filter_page_back_forward_and_reload(page: Page, server: str) -> None:
-    log_in(page, server, PASSWORD)
+def test_filter_page_back_forward_and_reload(page: Page) -> None:
+    page.goto("/steps")
     assert total(page) == "1–20 of 175"
     page.locator("#results").get_by_role("link", name=re.compile("^failed")).first.click()
     expect(page).to_have_url(re.compile(r"status=failed"))
@@ -43,8 +40,8 @@ def test_filter_page_back_forward_and_reload(page: Page, server: str) -> None:
     assert total(page) == "21–40 of 175"
 
 
-def test_a_run_and_its_failed_step(page: Page, server: str) -> None:
-    log_in(page, server, PASSWORD, path="/runs")
+def test_a_run_and_its_failed_step(page: Page) -> None:
+    page.goto("/runs")
     page.get_by_role("link", name="port-scan").first.click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("port-scan")
     expect(page.get_by_text("command exited with code 7").first).to_be_visible()
@@ -55,8 +52,8 @@ def test_a_run_and_its_failed_step(page: Page, server: str) -> None:
     expect(page.get_by_text("connection refused: 127.0.0.1:9200")).to_be_visible()
 
 
-def test_from_the_front_page_to_the_failing_line_takes_two_clicks(page: Page, server: str) -> None:
-    log_in(page, server, PASSWORD, path="/steps")
+def test_from_the_front_page_to_the_failing_line_takes_two_clicks(page: Page) -> None:
+    page.goto("/steps")
     page.locator("#results").get_by_role("link", name=re.compile("^failed")).first.click()
     expect(page).to_have_url(re.compile(r"status=failed"))
     page.locator("#results tbody").get_by_role("link", name="first-wait").first.click()
@@ -66,7 +63,7 @@ def test_from_the_front_page_to_the_failing_line_takes_two_clicks(page: Page, se
 def test_hostile_output_is_shown_and_nothing_of_it_runs(page: Page, server: str) -> None:
     dialogs: list[Dialog] = []
     page.on("dialog", lambda dialog: (dialogs.append(dialog), dialog.dismiss()))
-    log_in(page, server, PASSWORD, path="/steps?step_name=hostile-output")
+    page.goto("/steps?step_name=hostile-output")
     page.locator("#results tbody").get_by_role("link", name="hostile-output").first.click()
     output = page.locator("main")
     expect(output).to_contain_text('<script>document.title="pwned"</script>')

@@ -8,13 +8,11 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Page, expect
 
-from tests.conftest import PASSWORD
 from tests.data import START, make_run, make_source, make_step, write
 from webapp.columns import utc_now
 from webapp.ingest.records import RunRecord, StepRecord
 from webapp.models import RunStatus, StepStatus
 
-from .chromium import log_in
 from .conftest import MakePage
 
 LINES = "".join(f"line {n}\n" for n in range(1, 101))
@@ -64,9 +62,9 @@ def rows(page: Page) -> Any:
     return page.locator("#step-rows > tr[id^=step]")
 
 
-def test_an_output_opens_in_its_row_by_mouse_and_keyboard(scripted_page: Page, server: str) -> None:
+def test_an_output_opens_in_its_row_by_mouse_and_keyboard(scripted_page: Page) -> None:
     page = scripted_page
-    log_in(page, server, PASSWORD, "/runs/2")
+    page.goto("/runs/2")
     button = page.get_by_role("button", name="Output of step 3")
     expect(button).to_have_attribute("aria-expanded", "false")
     button.click()
@@ -88,13 +86,13 @@ def test_an_output_opens_in_its_row_by_mouse_and_keyboard(scripted_page: Page, s
 
 def test_without_scripts_an_output_is_a_link_to_its_step(make_page: MakePage, server: str) -> None:
     page = make_page(java_script_enabled=False)
-    log_in(page, server, PASSWORD, "/runs/2")
+    page.goto("/runs/2")
     page.get_by_role("link", name="Output of step 3").click()
     expect(page).to_have_url(f"{server}/steps/6")
 
 
 def test_steps_are_filtered_in_place_and_the_address_says_so(page: Page, server: str) -> None:
-    log_in(page, server, PASSWORD, "/runs/2")
+    page.goto("/runs/2")
     has_scripts = page.locator("html.js").count() == 1
     timeline = page.locator(".timeline").element_handle()
     page.get_by_role("navigation", name="Which steps").get_by_role("link", name="failed 1").click()
@@ -108,8 +106,8 @@ def test_steps_are_filtered_in_place_and_the_address_says_so(page: Page, server:
     expect(rows(page)).to_have_count(3)
 
 
-def test_a_secret_is_shown_when_asked_for(page: Page, server: str) -> None:
-    log_in(page, server, PASSWORD, "/runs/2")
+def test_a_secret_is_shown_when_asked_for(page: Page) -> None:
+    page.goto("/runs/2")
     expect(page.get_by_text("s3cr3t")).to_be_hidden()
     page.get_by_text("show", exact=True).click()
     expect(page.get_by_text("s3cr3t")).to_be_visible()
@@ -117,7 +115,7 @@ def test_a_secret_is_shown_when_asked_for(page: Page, server: str) -> None:
 
 
 def test_why_a_run_is_slower_takes_one_click_from_it(page: Page, server: str) -> None:
-    log_in(page, server, PASSWORD, "/runs/2")
+    page.goto("/runs/2")
     page.get_by_role("link", name="Compare", exact=True).click()
     expect(page).to_have_url(f"{server}/runs/2/compare")
     expect(page.get_by_role("heading", level=2).first).to_have_text(
@@ -135,13 +133,12 @@ def test_why_a_run_is_slower_takes_one_click_from_it(page: Page, server: str) ->
         expect(page).to_have_url(f"{server}/steps/5")
 
 
-def test_a_run_moves_on_and_nothing_that_is_read_is_touched(
-    make_page: MakePage, server: str
-) -> None:
-    page = make_page(viewport={"width": 1200, "height": 600})
+def test_a_run_moves_on_and_nothing_that_is_read_is_touched(scripted_page: Page) -> None:
+    page = scripted_page
+    page.set_viewport_size({"width": 1200, "height": 600})
     steps = [make_step(3, 1, output=LINES), make_step(3, 2), make_running(3, 3)]
     assert write_more([make_moving("3")], steps)["3"] == 3
-    log_in(page, server, PASSWORD, "/runs/3")
+    page.goto("/runs/3")
     page.get_by_role("button", name="Output of step 1").click()
     expect(page.locator("#peek-7")).to_be_visible()
     second = rows(page).nth(1).get_by_role("link", name="step-2")
@@ -175,10 +172,10 @@ def test_a_run_moves_on_and_nothing_that_is_read_is_touched(
     expect(page.locator("[hx-trigger^=every]")).to_have_count(0)
 
 
-def test_a_hidden_tab_asks_for_nothing_until_it_is_seen(scripted_page: Page, server: str) -> None:
+def test_a_hidden_tab_asks_for_nothing_until_it_is_seen(scripted_page: Page) -> None:
     page = scripted_page
     run_id = write_more([make_moving("4")], [])["4"]
-    log_in(page, server, PASSWORD, f"/runs/{run_id}")
+    page.goto(f"/runs/{run_id}")
     page.evaluate(
         """() => {
             Object.defineProperty(document, "hidden", { value: true, configurable: true });
@@ -198,19 +195,20 @@ def test_a_hidden_tab_asks_for_nothing_until_it_is_seen(scripted_page: Page, ser
     assert asked.value.status == 204
 
 
-def test_the_time_a_run_has_taken_counts_on(scripted_page: Page, server: str) -> None:
+def test_the_time_a_run_has_taken_counts_on(scripted_page: Page) -> None:
     page = scripted_page
     run_id = write_more([make_moving("5")], [])["5"]
-    log_in(page, server, PASSWORD, f"/runs/{run_id}")
+    page.goto(f"/runs/{run_id}")
     elapsed = page.locator("[data-elapsed]")
     first = elapsed.inner_text()
     expect(elapsed).not_to_have_text(first)
 
 
 @pytest.mark.parametrize("width", [320, 390, 1280])
-def test_no_page_scrolls_sideways(make_page: MakePage, server: str, width: int) -> None:
-    page = make_page(viewport={"width": width, "height": 700})
-    log_in(page, server, PASSWORD, "/runs/2")
+def test_no_page_scrolls_sideways(scripted_page: Page, width: int) -> None:
+    page = scripted_page
+    page.set_viewport_size({"width": width, "height": 700})
+    page.goto("/runs/2")
     for position in (2, 3):
         page.get_by_role("button", name=f"Output of step {position}").click()
     expect(page.locator(".peek-row")).to_have_count(2)
@@ -219,11 +217,11 @@ def test_no_page_scrolls_sideways(make_page: MakePage, server: str, width: int) 
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_a_long_number_of_a_line_is_whole(scripted_page: Page, server: str) -> None:
+def test_a_long_number_of_a_line_is_whole(scripted_page: Page) -> None:
     page = scripted_page
     run_id = write_more([make_run("6")], [])["6"]
     write_more([], [make_step(run_id, 1, output="x\n" * 1_234_567)])
-    log_in(page, server, PASSWORD, f"/runs/{run_id}")
+    page.goto(f"/runs/{run_id}")
     page.get_by_role("button", name="Output of step 1").click()
     number = page.locator(".peek-lines a").last
     expect(number).to_have_attribute("data-n", "1234567")
@@ -231,9 +229,7 @@ def test_a_long_number_of_a_line_is_whole(scripted_page: Page, server: str) -> N
     assert number.evaluate("(link) => link.offsetLeft >= 0")
 
 
-def test_a_long_timeline_opens_where_something_runs_or_failed(
-    scripted_page: Page, server: str
-) -> None:
+def test_a_long_timeline_opens_where_something_runs_or_failed(scripted_page: Page) -> None:
     page = scripted_page
     run_id = write_more([make_moving("7")], [])["7"]
     began = utc_now() - timedelta(seconds=20)
@@ -242,7 +238,7 @@ def test_a_long_timeline_opens_where_something_runs_or_failed(
     steps[39] = make_step(run_id, 40, status=StepStatus.FAILED, error="no", **past)
     running = {**past, "status": StepStatus.RUNNING, "completed_at": None, "output": ""}
     write_more([], [*steps, make_step(run_id, 61, **running)])
-    log_in(page, server, PASSWORD, f"/runs/{run_id}")
+    page.goto(f"/runs/{run_id}")
     box = page.locator(".timeline-scroll")
     rows = box.locator(".timeline-row")
     expect(page.locator(".timeline-head")).to_contain_text("It has 61 rows: scroll in it")
@@ -256,10 +252,8 @@ def test_a_long_timeline_opens_where_something_runs_or_failed(
     expect(rows.nth(39)).to_be_in_viewport()
 
 
-def test_the_cross_of_a_short_failure_stands_beside_its_bar(
-    scripted_page: Page, server: str
-) -> None:
-    log_in(scripted_page, server, PASSWORD, "/runs/2")
+def test_the_cross_of_a_short_failure_stands_beside_its_bar(scripted_page: Page) -> None:
+    scripted_page.goto("/runs/2")
     row = scripted_page.locator(".timeline-row", has=scripted_page.locator(".cross"))
     bar, cross = (row.locator(one).bounding_box() for one in (".timeline-bar", ".cross"))
     panel = scripted_page.locator(".timeline").bounding_box()
