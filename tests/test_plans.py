@@ -13,6 +13,7 @@ from flask import Flask
 from sqlalchemy import text
 from werkzeug.exceptions import NotFound
 
+from webapp.api.json import STEP_KEYS
 from webapp.extensions import db
 from webapp.filters import RunFilters, StepFilters
 from webapp.models import StepStatus
@@ -20,7 +21,13 @@ from webapp.queries import step_sizes
 from webapp.queries.run_groups import get_run_group
 from webapp.queries.runs import find_runs
 from webapp.queries.step_sizes import RARE
-from webapp.queries.steps import API_COLUMNS, LIST_COLUMNS, count_steps, find_steps
+from webapp.queries.steps import (
+    API_COLUMNS,
+    LIST_COLUMNS,
+    count_steps,
+    find_steps,
+    write_steps_page,
+)
 
 from .conftest import make_app
 from .data import make_run, make_step, write
@@ -101,6 +108,7 @@ def test_no_list_or_total_reads_a_table_or_sorts_much(
 
 def _list_and_count(filters: StepFilters) -> None:
     find_steps(filters, API_COLUMNS)
+    write_steps_page(filters, STEP_KEYS)
     count_steps(filters, exact=True)
 
 

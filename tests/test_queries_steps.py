@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 import pytest
 from flask import Flask
 
+from webapp.api.json import STEP_KEYS
 from webapp.extensions import db
 from webapp.filters import StepFilters
 from webapp.ingest.writer import Writer
 from webapp.models import Source, Step, StepStatus
 from webapp.queries import step_conditions, step_sizes
 from webapp.queries.counts import Span, count_by_value, find_span
-from webapp.queries.steps import API_COLUMNS, count_steps, find_steps
+from webapp.queries.steps import API_COLUMNS, count_steps, find_steps, write_steps_page
 
 from .data import make_run, make_step, write
 from .statements import explain_statements
@@ -216,6 +217,8 @@ def test_no_page_scans_the_table_or_sorts(
         filters = StepFilters(
             workspace=workspace, status=status, step_type=step_type, run_id=run_id, sort=sort
         )
+        for line in explain_statements(app, lambda: write_steps_page(filters, STEP_KEYS)):  # noqa: B023
+            assert "SCAN steps" not in line and "TEMP B-TREE" not in line, filters
         for line in explain_statements(app, lambda: find_steps(filters, API_COLUMNS)):  # noqa: B023
             assert "SCAN steps" not in line and "TEMP B-TREE" not in line, filters
         for line in explain_statements(app, lambda: count_steps(filters, exact=True)):  # noqa: B023
