@@ -5,7 +5,16 @@ what is wrong is collected in `errors`, for the API to refuse and for a page to 
 """
 
 from .audit import AuditFilters
-from .lists import ENDED, PAGE_SIZES, PRESETS, STARTED, ListFilters, TimedFilters
+from .lists import (
+    DURATIONS,
+    ENDED,
+    PAGE_SIZES,
+    PRESETS,
+    RANGES,
+    STARTED,
+    ListFilters,
+    TimedFilters,
+)
 from .reader import (
     DEFAULT_LIMIT,
     MAX_CHARACTERS,
@@ -22,6 +31,7 @@ from .values import MAX_INTEGER, NOT, chosen_of, part_negated, time_text
 
 __all__ = [
     "DEFAULT_LIMIT",
+    "DURATIONS",
     "ENDED",
     "MAX_CHARACTERS",
     "MAX_INTEGER",
@@ -31,6 +41,7 @@ __all__ = [
     "NO_CURSOR",
     "PAGE_SIZES",
     "PRESETS",
+    "RANGES",
     "STARTED",
     "STATUS_ALIASES",
     "ArgsReader",

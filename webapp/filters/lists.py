@@ -16,7 +16,8 @@ PAGE_SIZES = (20, 50, 100, 500)
 PAGING = ("sort", "offset", "limit")
 STARTED = ("started", "started_after", "started_before")
 ENDED = ("ended", "ended_after", "ended_before")
-RANGES = (*STARTED, *ENDED, "min_duration_ms", "max_duration_ms")
+DURATIONS = ("min_duration_ms", "max_duration_ms")
+RANGES = (*STARTED, *ENDED, *DURATIONS)
 # What `started` and `ended` may be, and how long ago it begins; `today` begins at midnight UTC.
 PRESETS = {
     "1h": timedelta(hours=1),

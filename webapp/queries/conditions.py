@@ -43,6 +43,11 @@ def _compile_sqlite(element: unindexed, compiler: SQLCompiler, **kw: Any) -> str
     return "+" + compiler.process(element.column, **kw)
 
 
+def beside(leading: Column | None, column: Column) -> Any:
+    """Return a column as it stands where another one leads: without its own index."""
+    return column if leading is None or column is leading else unindexed(column)
+
+
 def any_of(column: ColumnElement[Any] | Column, values: Sequence[Any]) -> ColumnElement[bool]:
     """Return the condition that a column has any of the values."""
     return column == values[0] if len(values) == 1 else column.in_(values)

@@ -17,7 +17,7 @@ from sqlalchemy import (
 
 from ..filters import RunFilters, StepFilters
 from ..models import TOTAL_BLOCK, BlockCount, Run, StepCount, blocks_of, ids_of, table_of
-from .conditions import Column, any_of, chosen
+from .conditions import Column, any_of, beside, chosen
 from .kept import kept
 from .plain import KEPT_STATEMENTS, fetch, fetch_again
 
@@ -229,19 +229,17 @@ def count_runs(filters: RunFilters, exact: bool = False) -> Total:
     return count_up_to(select(Run.id).where(*run_conditions(filters)), exact)
 
 
-def run_conditions(filters: RunFilters) -> list[ColumnElement[bool]]:
-    """Return the WHERE conditions of a list of runs."""
+def run_conditions(filters: RunFilters, leading: Column | None = None) -> list[ColumnElement[bool]]:
+    """Return the WHERE conditions of a list of runs; only the leading column goes by an index."""
     conditions = []
-    if filters.status:
-        conditions.append(chosen(Run.status, filters.status))
-    for column in (Run.workflow_name, Run.target):
+    for column in (Run.status, Run.workflow_name, Run.target):
         if values := getattr(filters, column.key):
-            conditions.append(chosen(column, values))
+            conditions.append(chosen(beside(leading, column), values))
     if filters.workspace:
-        conditions.append(any_of(Run.workspace, filters.workspace))
+        conditions.append(any_of(beside(leading, Run.workspace), filters.workspace))
     if filters.run_group_id:
         conditions.append(of_groups(filters.run_group_id))
-    return [*conditions, *_range_conditions(filters)]
+    return [*conditions, *_range_conditions(filters, leading)]
 
 
 def of_groups(group_ids: Sequence[str]) -> ColumnElement[bool]:
@@ -252,19 +250,21 @@ def of_groups(group_ids: Sequence[str]) -> ColumnElement[bool]:
     return is_member if "" in group_ids else and_(is_member, is_filled)
 
 
-def _range_conditions(filters: RunFilters) -> Iterator[ColumnElement[bool]]:
-    for column, (after, before) in (
+def _range_conditions(filters: RunFilters, leading: Column | None) -> Iterator[ColumnElement[bool]]:
+    for one, (after, before) in (
         (Run.started_at, filters.started_range()),
         (Run.completed_at, filters.ended_range()),
     ):
+        column = beside(leading, one)
         if after is not None:
             yield column >= after
         if before is not None:
             yield column < before
+    duration = beside(leading, Run.duration_ms)
     if filters.min_duration_ms is not None:
-        yield Run.duration_ms >= filters.min_duration_ms
+        yield duration >= filters.min_duration_ms
     if filters.max_duration_ms is not None:
-        yield Run.duration_ms <= filters.max_duration_ms
+        yield duration <= filters.max_duration_ms
 
 
 def _counts_for(filters: StepFilters) -> Counts:

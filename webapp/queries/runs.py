@@ -11,11 +11,15 @@ from sqlalchemy.orm import joinedload
 from werkzeug.exceptions import NotFound
 
 from ..extensions import db
-from ..filters import MAX_INTEGER, RunFilters
+from ..filters import DURATIONS, ENDED, MAX_INTEGER, RANGES, STARTED, RunFilters
 from ..models import Artifact, Run, Step
-from .conditions import Column, Selected
+from .conditions import Column, Selected, beside
 from .counts import run_conditions
+from .kept import kept
 from .plain import KEPT_STATEMENTS, fetch, fetch_again
+
+# Of so few runs in a range all are looked at, and put in order.
+FEW_RUNS = 1_000
 
 _SORT_COLUMNS: dict[str, Column] = {
     "created_at": Run.created_at,
@@ -64,8 +68,36 @@ def find_run_rows(
     if after_id is not None:
         values["after_id"] = after_id
     given = frozenset(values)
-    statement = _page(filters.of_any_page(), filters.moment, given, tuple(columns))
+    leading = _find_leading(filters)
+    statement = _page(filters.of_any_page(), filters.moment, leading, given, tuple(columns))
     return fetch_again(statement, values).all()
+
+
+def _find_leading(filters: RunFilters) -> str:
+    """Return the name of the column whose range few runs are in, if there is one.
+
+    Else SQLite walks all runs in the order of the list where these do not fill the page.
+    """
+    if not (filters.has_starts or filters.has_ends or filters.has_durations):
+        return ""
+    ranges = {name: getattr(filters, name) for name in (*RANGES, "asked_at")}
+    return _find_few(RunFilters(**ranges), filters.moment)
+
+
+@kept
+def _find_few(ranges: RunFilters, _moment: datetime | None) -> str:
+    for column, names in (
+        (Run.started_at, (*STARTED, "asked_at")),
+        (Run.completed_at, (*ENDED, "asked_at")),
+        (Run.duration_ms, DURATIONS),
+    ):
+        one = RunFilters(**{name: getattr(ranges, name) for name in names})
+        if one.active():
+            rows = select(Run.id).where(*run_conditions(one)).limit(FEW_RUNS + 1)
+            n = fetch(select(func.count()).select_from(rows.subquery())).scalar_one()
+            if n <= FEW_RUNS:
+                return column.key
+    return ""
 
 
 # To build such a statement takes longer than to run it; what is asked once is asked again.
@@ -73,34 +105,35 @@ def find_run_rows(
 def _page(
     filters: RunFilters,
     _moment: datetime | None,
+    leading: str,
     given: frozenset[str],
     columns: tuple[Selected, ...],
 ) -> Select[Any]:
     """Build the statement of a page; `given` are the values that it will be run with."""
-    conditions = run_conditions(filters)
+    lead = getattr(Run, leading) if leading else None
+    conditions = run_conditions(filters, lead)
     if "after_id" in given:
         after_id = bindparam("after_id", type_=BigInteger)
-        conditions.append(Run.id < after_id if filters.sort == "-id" else Run.id > after_id)
+        run_id = beside(lead, Run.id)
+        conditions.append(run_id < after_id if filters.sort == "-id" else run_id > after_id)
     limit, offset = (bindparam(name, type_=BigInteger) for name in ("limit", "offset"))
-    statement = select(*columns).where(*conditions).order_by(*_order_of(filters.sort))
+    statement = select(*columns).where(*conditions).order_by(*_order_of(filters.sort, lead))
     return statement.limit(limit).offset(offset)
 
 
-def _order_of(sort: str) -> tuple[ColumnElement[Any], ...]:
+def _order_of(sort: str, leading: Column | None) -> tuple[ColumnElement[Any], ...]:
     """Return what a list of runs is sorted by; the id breaks every tie.
 
     The empty ones stand where SQLite's indexes have them, on PostgreSQL too.
     """
     name = sort.removeprefix("-")
-    if name == "id":
-        return (Run.id.desc() if sort.startswith("-") else Run.id.asc(),)
     is_descending = sort.startswith("-")
-    order, tie = (
-        (one.desc() if is_descending else one.asc()) for one in (_SORT_COLUMNS[name], Run.id)
-    )
+    sorted_by = (Run.id,) if name == "id" else (_SORT_COLUMNS[name], Run.id)
+    columns = [beside(leading, one) for one in sorted_by]
+    order, *tie = (one.desc() if is_descending else one.asc() for one in columns)
     if name in ("started_at", "duration_ms"):
         order = order.nulls_last() if is_descending else order.nulls_first()
-    return order, tie
+    return order, *tie
 
 
 def get_run(key: str) -> Run:
