@@ -19,7 +19,7 @@ from ..filters import RunFilters, StepFilters
 from ..models import TOTAL_BLOCK, BlockCount, Run, StepCount, blocks_of, ids_of, table_of
 from .conditions import Column, any_of, beside, chosen
 from .kept import kept
-from .plain import KEPT_STATEMENTS, fetch, fetch_again
+from .plain import KEPT_STATEMENTS, fetch
 
 # Where an exact total is dear, a page counts this far and then says "10,000+".
 COUNTED = 10_000
@@ -75,7 +75,7 @@ def count_by_kept_counts(filters: StepFilters) -> int:
 
 @kept
 def _count(*values: tuple[str, ...]) -> int:
-    return int(fetch_again(_sum_of(*values)).scalar_one())
+    return int(fetch(_sum_of(*values)).scalar_one())
 
 
 # To build such a statement takes longer than to run it; what is asked once is asked again.
@@ -174,7 +174,7 @@ def _counted_values(filters: StepFilters) -> Values:
 # Kept, as whoever walks through a list asks for them at each page.
 @kept
 def _find_groups(*values: tuple[str, ...]) -> list[_Block]:
-    return _in_order(fetch_again(_sizes_of_groups(*values)).tuples())
+    return _in_order(fetch(_sizes_of_groups(*values)).tuples())
 
 
 @kept
@@ -183,7 +183,7 @@ def _find_blocks(
 ) -> list[_Block]:
     blocks = blocks_of(group)
     ends = {"first": blocks.start, "last": blocks.stop - 1}
-    sizes = fetch_again(_sizes_of_blocks(workspace, status, step_type), ends)
+    sizes = fetch(_sizes_of_blocks(workspace, status, step_type), ends)
     return _in_order(sizes.tuples())
 
 

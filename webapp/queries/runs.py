@@ -16,7 +16,7 @@ from ..models import Artifact, Run, Step
 from .conditions import Column, Selected, beside
 from .counts import run_conditions
 from .kept import kept
-from .plain import KEPT_STATEMENTS, fetch, fetch_again
+from .plain import KEPT_STATEMENTS, fetch
 
 # Of so few runs in a range all are looked at, and put in order.
 FEW_RUNS = 1_000
@@ -70,7 +70,7 @@ def find_run_rows(
     given = frozenset(values)
     leading = _find_leading(filters)
     statement = _page(filters.of_any_page(), filters.moment, leading, given, tuple(columns))
-    return fetch_again(statement, values).all()
+    return fetch(statement, values).all()
 
 
 def _find_leading(filters: RunFilters) -> str:

@@ -1,7 +1,7 @@
 """Let SQLite write the JSON of many steps: at half the price of rows that Python writes."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -12,12 +12,12 @@ from sqlalchemy import (
     Connection,
     Dialect,
     Integer,
-    Row,
     Select,
     String,
     Subquery,
     Text,
     bindparam,
+    case,
     func,
     literal_column,
     select,
@@ -27,11 +27,15 @@ from sqlalchemy import (
 from ..columns import UtcDateTime
 from ..models import Step
 from .conditions import Selected
-from .plain import KEPT_STATEMENTS
-from .wire import HELD_BYTES, LONG_BYTES, SHORT_OUTPUT, SIZE, SLICE_BYTES, Model
+from .plain import KEPT_STATEMENTS, fetch_again
+from .wire import LONG_BYTES, SIZE, SLICE_BYTES, Model
 
 # So many rows are written at once, where their texts are small.
 MOST_ROWS = 1_000
+# A page of no more rows is written by the statement that finds it. Escaped, its outputs of so many
+# bytes together can be six times as long.
+MOST_WRITTEN = 100
+WRITTEN_BYTES = 640 * 1024
 # Columns of these kinds are in JSON what they are in the database.
 PLAIN = (String, Text, Integer, BigInteger)
 # In the statement itself: each value that is bound costs as much as to write a few columns.
@@ -68,35 +72,41 @@ def _are_plain(keys: tuple[str, ...]) -> bool:
 
 @lru_cache(KEPT_STATEMENTS)
 def columns_to_write(keys: tuple[str, ...]) -> tuple[Selected, ...]:
-    """Return the columns of rows that `as_json` writes."""
-    shown = (SHORT_OUTPUT if key == "output" else _shown(key) for key in keys)
+    """Return the columns of the rows that `write_page` takes."""
+    shown = (_short_output() if key == "output" else _shown(key) for key in keys)
     columns = (column.label(key) for column, key in zip(shown, keys, strict=True))
     size = Step.output_bytes if "output" in keys else literal_column("0", Integer)
     return Step.id.label(_ROW_ID), *columns, size.label(SIZE)
 
 
+def _short_output() -> ColumnElement[str | None]:
+    return case((Step.output_bytes <= bindparam("longest", type_=BigInteger), Step.output))
+
+
+def write_page(
+    rows: Select[Any], keys: tuple[str, ...], values: Mapping[str, Any]
+) -> WrittenRows | None:
+    """Write the rows of a statement of such columns; None where an output is too long for it.
+
+    `values` are those that the statement is run with, `limit` among them.
+    """
+    longest = WRITTEN_BYTES // values["limit"]
+    found = fetch_again(_as_one(rows, keys), {**values, "longest": longest}).one()
+    size, ids, objects = found
+    if not ids:
+        return WrittenRows([], [])
+    if size > longest:
+        return None
+    return WrittenRows(orjson.loads(f"[{ids}]"), _cut_times(objects.encode()).split(b"\n"))
+
+
 @lru_cache(KEPT_STATEMENTS)
-def as_json(rows: Select[Any], keys: tuple[str, ...]) -> Select[Any]:
-    """Select the rows of a statement of such columns as one, in their order: for `read_written`."""
+def _as_one(rows: Select[Any], keys: tuple[str, ...]) -> Select[Any]:
+    """Select the longest output, the ids and the JSON of rows as one row, in their order."""
     found = rows.subquery()
     # A newline within an object is escaped.
     objects = func.group_concat(_object_of(found, keys), literal_column("char(10)"))
-    return select(
-        func.max(found.c[SIZE]),
-        func.sum(found.c[SIZE]),
-        func.group_concat(found.c[_ROW_ID]),
-        objects,
-    )
-
-
-def read_written(row: Row[Any]) -> WrittenRows | None:
-    """Return what `as_json` selected; None where an output is long, or all are too much."""
-    longest, size, ids, objects = row
-    if not ids:
-        return WrittenRows([], [])
-    if longest > LONG_BYTES or size > HELD_BYTES:
-        return None
-    return WrittenRows(orjson.loads(f"[{ids}]"), _cut_times(objects.encode()).split(b"\n"))
+    return select(func.max(found.c[SIZE]), func.group_concat(found.c[_ROW_ID]), objects)
 
 
 def slices(connection: Connection, keys: Sequence[str], ids: list[int]) -> Iterator[Slice]:

@@ -23,7 +23,7 @@ from .counts import Total, count_by_kept_counts, count_up_to, find_span
 from .kept import kept
 from .plain import KEPT_STATEMENTS, fetch, fetch_again
 from .rare_leads import find_rare_lead, find_smallest
-from .sqlite_json import WrittenRows, as_json, can_write, columns_to_write, read_written
+from .sqlite_json import MOST_WRITTEN, WrittenRows, can_write, columns_to_write, write_page
 from .step_conditions import Lookups, conditions_of, sort_column
 from .step_plans import find_leading, is_empty, must_sort, order_of, plan_steps, plan_walk
 from .step_sizes import look_up
@@ -109,15 +109,22 @@ def write_steps_page(
 ) -> WrittenRows | None:
     """Return the JSON of one page of steps as the database writes it.
 
-    None where rows must be read for it: in an order other than of ids, or of much text.
+    None where rows must be read for it: in an order other than of ids, under filters of which there
+    are many, and where there is much text.
     """
-    if sort_column(filters) is not Step.id or not can_write(db.engine.dialect, Step, keys):
+    is_of_ids = sort_column(filters) is Step.id and filters.limit <= MOST_WRITTEN
+    if not (is_of_ids and _are_few(filters) and can_write(db.engine.dialect, Step, keys)):
         return None
     page = _find_page(filters, after_id)
     if page is None:
         return WrittenRows([], [])
-    written = page.kept(as_json, page.select(columns_to_write(keys)), keys)
-    return read_written(page.fetch(written).one())
+    rows = page.select(columns_to_write(keys))
+    return write_page(rows, keys, page.values)
+
+
+def _are_few(filters: StepFilters) -> bool:
+    """Tell whether there are few such filters, so that what is made for one is used again."""
+    return filters.has_only("status", "step_type")
 
 
 def find_step_ids(filters: StepFilters, after_id: int | None = None) -> Sequence[int]:
@@ -128,14 +135,12 @@ def find_step_ids(filters: StepFilters, after_id: int | None = None) -> Sequence
     statement = page.select(None)
     if db.engine.dialect.name == "sqlite":
         # As one text: ten thousand rows of one number each take four times as long.
-        as_text = page.kept(_ids_as_json, statement)
-        ids: list[int] = orjson.loads(page.fetch(as_text).scalar_one())
+        ids: list[int] = orjson.loads(fetch(_as_json(statement), page.values).scalar_one())
         return ids
-    return page.fetch(statement).scalars().all()
+    return fetch(statement, page.values).scalars().all()
 
 
-@lru_cache(KEPT_STATEMENTS)
-def _ids_as_json(ids: Select[tuple[int]]) -> Select[tuple[str]]:
+def _as_json(ids: Select[tuple[int]]) -> Select[tuple[str]]:
     """Select the ids that a statement finds as a JSON array, in their order."""
     found = ids.subquery()
     return select(func.json_group_array(found.c.id, type_=Text))
@@ -151,8 +156,8 @@ class _Page:
     values: dict[str, Any]
 
     def fetch(self, statement: Select[Any]) -> CursorResult[Any]:
-        """Run the statement of this page, or one around it."""
-        run = fetch_again if self._is_kept else fetch
+        """Run the statement of this page."""
+        run = fetch_again if _are_few(self.filters) else fetch
         return run(statement, self.values)
 
     def select(self, columns: tuple[Selected, ...] | None) -> Select[Any]:
@@ -162,16 +167,9 @@ class _Page:
         given = frozenset(self.values)
         # What else tells the rows stands in the values.
         bare, moment = self.filters.of_any_page(), self.filters.moment
-        return self.kept(_build, bare, moment, run_ids, names, key, given, columns)
-
-    def kept(self, build: Any, *values: Any) -> Select[Any]:
-        """Build a statement by what keeps it; only where it is not too much it is kept."""
-        statement: Select[Any] = (build if self._is_kept else build.__wrapped__)(*values)
-        return statement
-
-    @property
-    def _is_kept(self) -> bool:
-        return len(self.found.names) <= KEPT_NAMES
+        # Longer lists of names are too much to keep.
+        build = _build if len(names) <= KEPT_NAMES else _build.__wrapped__
+        return build(bare, moment, run_ids, names, key, given, columns)
 
 
 # To build such a statement takes longer than to run it; what is asked once is asked again.

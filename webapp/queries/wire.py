@@ -43,8 +43,6 @@ PART_CHARACTERS = 256 * 1024
 # So much is read at once, as far as the rows before tell, but a few rows at least.
 SLICE_BYTES = 512 * 1024
 FEW_ROWS = 20
-# An output, unless it is longer.
-SHORT_OUTPUT = case((Step.output_bytes <= LONG_BYTES, Step.output))
 # The size of an output, which no answer has by this name.
 SIZE = "size_of_output"
 
@@ -122,7 +120,7 @@ def _columns(model: Model, keys: tuple[str, ...], is_sqlite: bool) -> tuple[Sele
     for key in keys:
         column = getattr(model, key, None)
         if column is Step.output:
-            column = SHORT_OUTPUT.label(key)
+            column = case((Step.output_bytes <= LONG_BYTES, Step.output)).label(key)
         elif column is not None and is_sqlite and isinstance(column.type, UtcDateTime):
             column = read_as(column, String).label(key)
         if column is not None:
