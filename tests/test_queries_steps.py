@@ -236,7 +236,11 @@ def test_a_page_is_written_at_once_only_where_it_is_small(app: Flask) -> None:
     run_id = write(app, [make_run()])["run-1"]
     long = WRITTEN_BYTES // MOST_WRITTEN
     outputs = ["\x1b" * long] * MOST_WRITTEN + ["\x1b" * (long + 1), "x"]
-    steps = [make_step(run_id, n, output=output) for n, output in enumerate(outputs, start=1)]
+    steps = [
+        make_step(run_id, n, output=output, command="") for n, output in enumerate(outputs, start=1)
+    ]
+    much = "e" * (WRITTEN_BYTES // 2 + 1)
+    steps.append(make_step(run_id, len(steps) + 1, command=much, error=much))
     write(app, [], steps, source_id=1)
     with app.app_context():
         whole = StepFilters(limit=MOST_WRITTEN)
@@ -249,6 +253,10 @@ def test_a_page_is_written_at_once_only_where_it_is_small(app: Flask) -> None:
         assert write_steps_page(replace(whole, limit=MOST_WRITTEN + 1), STEP_KEYS) is None
         few = write_steps_page(replace(whole, limit=2, offset=MOST_WRITTEN), STEP_KEYS)
         assert few is not None and few.ids == [MOST_WRITTEN + 1, MOST_WRITTEN + 2]
-        # Without an output the size does not matter, and of other filters there are too many.
+        # A command and an error can be long too.
+        for keys in (("command",), ("id", "error")):
+            assert write_steps_page(StepFilters(limit=2, offset=MOST_WRITTEN), keys) is not None
+            assert write_steps_page(StepFilters(limit=2, offset=MOST_WRITTEN + 1), keys) is None
+        # Without a text the size does not matter, and of other filters there are too many.
         assert write_steps_page(replace(whole, offset=1), ("id", "status")) is not None
         assert write_steps_page(replace(whole, run_id=(run_id,)), STEP_KEYS) is None

@@ -59,13 +59,13 @@ class _Block(NamedTuple):
 class _Holder(NamedTuple):
     """A block that holds rows of a page, and how many rows of the list stand before it."""
 
-    of: _Block
+    counted: _Block
     before: int
 
     @property
     def is_whole(self) -> bool:
         """Tell whether every id of the block is a row of the list: then its nth is known."""
-        return self.of.n == len(self.of.ids)
+        return self.counted.n == len(self.counted.ids)
 
 
 def count_by_kept_counts(filters: StepFilters) -> int:
@@ -153,8 +153,8 @@ def find_span(filters: StepFilters, after_id: int | None = None) -> Span | None:
     # Only where the page begins and where it ends has to be known by block.
     ends = [_narrow(filters, one, after_id) for one in dict.fromkeys((groups[0], groups[-1]))]
     first, last = ends[0][0], ends[-1][-1]
-    begin = min(first.of.ids.start, last.of.ids.start)
-    end = max(first.of.ids.stop, last.of.ids.stop)
+    begin = min(first.counted.ids.start, last.counted.ids.start)
+    end = max(first.counted.ids.stop, last.counted.ids.stop)
     skip = filters.offset - first.before
     if not first.is_whole or after_id is not None:
         return Span(begin, end, skip)
@@ -163,7 +163,7 @@ def find_span(filters: StepFilters, after_id: int | None = None) -> Span | None:
 
 def _narrow(filters: StepFilters, group: _Holder, after_id: int | None) -> list[_Holder]:
     """Return the blocks of a group that hold the page, or the group if rows went meanwhile."""
-    blocks = _find_blocks(*_counted_values(filters), group.of.block)
+    blocks = _find_blocks(*_counted_values(filters), group.counted.block)
     return _find_holders(filters, blocks, group.before, after_id) or [group]
 
 
@@ -230,7 +230,10 @@ def count_runs(filters: RunFilters, exact: bool = False) -> Total:
 
 
 def run_conditions(filters: RunFilters, leading: Column | None = None) -> list[ColumnElement[bool]]:
-    """Return the WHERE conditions of a list of runs; only the leading column goes by an index."""
+    """Return the WHERE conditions of a list of runs.
+
+    Where a column leads, the others but the group of runs do not go by an index.
+    """
     conditions = []
     for column in (Run.status, Run.workflow_name, Run.target):
         if values := getattr(filters, column.key):

@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import CursorResult, Dialect
+from sqlalchemy.sql.compiler import WARN_LINTING
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
 from ..extensions import db
@@ -32,14 +33,16 @@ def fetch_again(
     """Run a statement that is kept as an object, and run for many requests.
 
     SQLAlchemy knows it again by all of its parts, which for a long one takes as long as to run it.
-    Not for what has values of filters in it: each object is compiled by itself, which takes longer
-    than many runs, where SQLAlchemy compiles all of one shape once.
+    Not for what has values in it of which there are many: each object is compiled by itself, which
+    takes longer than many runs, where SQLAlchemy compiles all of one shape once.
     """
     session = cast(RoutedSession, db.session())
     connection = session.reading_connection(statement)
     return connection.execute(_compiled(statement, connection.dialect), values)
 
 
+# What each request runs stays, as it was asked for lately.
 @lru_cache(KEPT_STATEMENTS)
 def _compiled(statement: Any, dialect: Dialect) -> Any:
-    return statement.compile(dialect=dialect)
+    # With a warning of tables that nothing joins, as SQLAlchemy has it by itself.
+    return statement.compile(dialect=dialect, linting=WARN_LINTING)

@@ -77,8 +77,10 @@ def _find_leading(filters: RunFilters) -> str:
     """Return the name of the column whose range few runs are in, if there is one.
 
     Else SQLite walks all runs in the order of the list where these do not fill the page.
+    PostgreSQL decides by itself.
     """
-    if not (filters.has_starts or filters.has_ends or filters.has_durations):
+    has_ranges = filters.has_starts or filters.has_ends or filters.has_durations
+    if not has_ranges or db.engine.dialect.name != "sqlite":
         return ""
     ranges = {name: getattr(filters, name) for name in (*RANGES, "asked_at")}
     return _find_few(RunFilters(**ranges), filters.moment)

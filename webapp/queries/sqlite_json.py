@@ -1,4 +1,4 @@
-"""Let SQLite write the JSON of many steps: at half the price of rows that Python writes."""
+"""Let SQLite write the JSON of steps, many or few: at half the price of rows that Python writes."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,10 +32,16 @@ from .wire import LONG_BYTES, SIZE, SLICE_BYTES, Model
 
 # So many rows are written at once, where their texts are small.
 MOST_ROWS = 1_000
-# A page of no more rows is written by the statement that finds it. Escaped, its outputs of so many
-# bytes together can be six times as long.
-MOST_WRITTEN = 100
+# A page of no more rows is written by the statement that finds it; of 100 by a cursor one more is
+# looked for. Escaped, its texts of so many bytes together can be six times as long.
+MOST_WRITTEN = 101
 WRITTEN_BYTES = 640 * 1024
+# What tells how long a text of any length is; those of others are short.
+_SIZES: dict[str, ColumnElement[int]] = {
+    "output": Step.output_bytes.expression,
+    "command": func.length(Step.command),
+    "error": func.length(Step.error),
+}
 # Columns of these kinds are in JSON what they are in the database.
 PLAIN = (String, Text, Integer, BigInteger)
 # In the statement itself: each value that is bound costs as much as to write a few columns.
@@ -73,20 +79,18 @@ def _are_plain(keys: tuple[str, ...]) -> bool:
 @lru_cache(KEPT_STATEMENTS)
 def columns_to_write(keys: tuple[str, ...]) -> tuple[Selected, ...]:
     """Return the columns of the rows that `write_page` takes."""
-    shown = (_short_output() if key == "output" else _shown(key) for key in keys)
+    sizes = [_SIZES[key] for key in keys if key in _SIZES]
+    size = sum(sizes, start=literal_column("0", Integer))
+    is_short = size <= bindparam("longest", type_=BigInteger)
+    shown = (case((is_short, _shown(key))) if key in _SIZES else _shown(key) for key in keys)
     columns = (column.label(key) for column, key in zip(shown, keys, strict=True))
-    size = Step.output_bytes if "output" in keys else literal_column("0", Integer)
     return Step.id.label(_ROW_ID), *columns, size.label(SIZE)
-
-
-def _short_output() -> ColumnElement[str | None]:
-    return case((Step.output_bytes <= bindparam("longest", type_=BigInteger), Step.output))
 
 
 def write_page(
     rows: Select[Any], keys: tuple[str, ...], values: Mapping[str, Any]
 ) -> WrittenRows | None:
-    """Write the rows of a statement of such columns; None where an output is too long for it.
+    """Write the rows of a statement of such columns; None where the texts of one are too long.
 
     `values` are those that the statement is run with, `limit` among them.
     """
@@ -102,7 +106,7 @@ def write_page(
 
 @lru_cache(KEPT_STATEMENTS)
 def _as_one(rows: Select[Any], keys: tuple[str, ...]) -> Select[Any]:
-    """Select the longest output, the ids and the JSON of rows as one row, in their order."""
+    """Select the size of the longest row, the ids and the JSON of all as one, in their order."""
     found = rows.subquery()
     # A newline within an object is escaped.
     objects = func.group_concat(_object_of(found, keys), literal_column("char(10)"))
