@@ -1,6 +1,6 @@
 """Turn filters into WHERE conditions."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Label, Select, and_, select, union_all
@@ -9,11 +9,14 @@ from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.visitors import InternalTraversal
 
-from ..filters import part_negated
+from ..filters import TimedFilters, part_negated
+from ..models import Run, Step
 
 Column = InstrumentedAttribute[Any]
 # What a list asks for: a column, also under another name.
 Selected = Column | Label[Any]
+# How to write a column: it decides whether an index may be used for it.
+Way = Callable[[Column], Any]
 
 
 class unindexed(ColumnElement[Any]):  # noqa: N801 - it reads as a SQL function
@@ -58,6 +61,24 @@ def chosen(column: ColumnElement[Any] | Column, values: Sequence[str]) -> Column
     plain, negated = part_negated(values)
     parts = [any_of(column, plain)] if plain else []
     return and_(*parts, column.not_in(negated)) if negated else parts[0]
+
+
+def range_conditions(
+    filters: TimedFilters, model: type[Run | Step], way: Way
+) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions that ask for ranges of time and of duration."""
+    for column, (after, before) in (
+        (model.started_at, filters.started_range()),
+        (model.completed_at, filters.ended_range()),
+    ):
+        if after is not None:
+            yield way(column) >= after
+        if before is not None:
+            yield way(column) < before
+    if filters.min_duration_ms is not None:
+        yield way(model.duration_ms) >= filters.min_duration_ms
+    if filters.max_duration_ms is not None:
+        yield way(model.duration_ms) <= filters.max_duration_ms
 
 
 def either(*statements: Select[tuple[int]]) -> Select[tuple[int]]:

@@ -1,7 +1,7 @@
 """Read the kept counts of steps, and count runs no further than a page needs to know."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Sequence
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from sqlalchemy import (
@@ -17,7 +17,7 @@ from sqlalchemy import (
 
 from ..filters import RunFilters, StepFilters
 from ..models import TOTAL_BLOCK, BlockCount, Run, StepCount, blocks_of, ids_of, table_of
-from .conditions import Column, any_of, beside, chosen
+from .conditions import Column, any_of, beside, chosen, range_conditions
 from .kept import kept
 from .plain import KEPT_STATEMENTS, fetch
 
@@ -55,17 +55,17 @@ class _Block(NamedTuple):
     ids: range
     n: int
 
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether every id of the block is a row of the list: then its nth is known."""
+        return self.n == len(self.ids)
+
 
 class _Holder(NamedTuple):
     """A block that holds rows of a page, and how many rows of the list stand before it."""
 
     counted: _Block
     before: int
-
-    @property
-    def is_whole(self) -> bool:
-        """Tell whether every id of the block is a row of the list: then its nth is known."""
-        return self.counted.n == len(self.counted.ids)
 
 
 def count_by_kept_counts(filters: StepFilters) -> int:
@@ -156,7 +156,7 @@ def find_span(filters: StepFilters, after_id: int | None = None) -> Span | None:
     begin = min(first.counted.ids.start, last.counted.ids.start)
     end = max(first.counted.ids.stop, last.counted.ids.stop)
     skip = filters.offset - first.before
-    if not first.is_whole or after_id is not None:
+    if not first.counted.is_whole or after_id is not None:
         return Span(begin, end, skip)
     return Span(begin, end - skip, 0) if filters.sort == "-id" else Span(begin + skip, end, 0)
 
@@ -183,8 +183,7 @@ def _find_blocks(
 ) -> list[_Block]:
     blocks = blocks_of(group)
     ends = {"first": blocks.start, "last": blocks.stop - 1}
-    sizes = fetch(_sizes_of_blocks(workspace, status, step_type), ends)
-    return _in_order(sizes.tuples())
+    return _in_order(fetch(_sizes_of_blocks(workspace, status, step_type), ends).tuples())
 
 
 def _in_order(sizes: Iterable[tuple[int, int]]) -> list[_Block]:
@@ -234,15 +233,16 @@ def run_conditions(filters: RunFilters, leading: Column | None = None) -> list[C
 
     Where a column leads, the others but the group of runs do not go by an index.
     """
+    way = partial(beside, leading)
     conditions = []
     for column in (Run.status, Run.workflow_name, Run.target):
         if values := getattr(filters, column.key):
-            conditions.append(chosen(beside(leading, column), values))
+            conditions.append(chosen(way(column), values))
     if filters.workspace:
-        conditions.append(any_of(beside(leading, Run.workspace), filters.workspace))
+        conditions.append(any_of(way(Run.workspace), filters.workspace))
     if filters.run_group_id:
         conditions.append(of_groups(filters.run_group_id))
-    return [*conditions, *_range_conditions(filters, leading)]
+    return [*conditions, *range_conditions(filters, Run, way)]
 
 
 def of_groups(group_ids: Sequence[str]) -> ColumnElement[bool]:
@@ -251,23 +251,6 @@ def of_groups(group_ids: Sequence[str]) -> ColumnElement[bool]:
     # Said as the partial index says it, else SQLite does not use it, and reads all runs.
     is_filled = Run.run_group_id != literal_column("''")
     return is_member if "" in group_ids else and_(is_member, is_filled)
-
-
-def _range_conditions(filters: RunFilters, leading: Column | None) -> Iterator[ColumnElement[bool]]:
-    for one, (after, before) in (
-        (Run.started_at, filters.started_range()),
-        (Run.completed_at, filters.ended_range()),
-    ):
-        column = beside(leading, one)
-        if after is not None:
-            yield column >= after
-        if before is not None:
-            yield column < before
-    duration = beside(leading, Run.duration_ms)
-    if filters.min_duration_ms is not None:
-        yield duration >= filters.min_duration_ms
-    if filters.max_duration_ms is not None:
-        yield duration <= filters.max_duration_ms
 
 
 def _counts_for(filters: StepFilters) -> Counts:

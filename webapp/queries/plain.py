@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import CursorResult, Dialect
+from sqlalchemy import Connection, CursorResult, Dialect
 from sqlalchemy.sql.compiler import WARN_LINTING
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
@@ -23,8 +23,7 @@ def fetch(
 
     The session then still decides which database is read.
     """
-    session = cast(RoutedSession, db.session())
-    return session.reading_connection(statement).execute(statement, values)
+    return _connection_for(statement).execute(statement, values)
 
 
 def fetch_again(
@@ -36,9 +35,12 @@ def fetch_again(
     Not for what has values in it of which there are many: each object is compiled by itself, which
     takes longer than many runs, where SQLAlchemy compiles all of one shape once.
     """
-    session = cast(RoutedSession, db.session())
-    connection = session.reading_connection(statement)
+    connection = _connection_for(statement)
     return connection.execute(_compiled(statement, connection.dialect), values)
+
+
+def _connection_for(statement: Any) -> Connection:
+    return cast(RoutedSession, db.session()).reading_connection(statement)
 
 
 # What each request runs stays, as it was asked for lately.

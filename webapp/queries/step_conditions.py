@@ -3,16 +3,15 @@
 Each takes a `way` to write a column, which decides whether an index may be used for it.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, select
 
 from ..filters import StepFilters, chosen_of, part_negated
 from ..models import Recovered, Run, Step, StepStatus
-from .conditions import Column, any_of, chosen, unindexed
+from .conditions import Column, Way, any_of, chosen, range_conditions, unindexed
 
-Way = Callable[[Column], Any]
 # More names than this are compared by their text, not listed in the statement.
 LISTED_NAMES = 1_000
 # Of these the counts are kept.
@@ -49,7 +48,7 @@ def conditions_of(
     filters: StepFilters,
     found: Lookups,
     leading: Column | None,
-    way: Callable[[Column], Any] | None = None,
+    way: Way | None = None,
 ) -> list[ColumnElement[bool]]:
     """Return the WHERE conditions; only what leads or sorts may be looked up by its index.
 
@@ -92,7 +91,9 @@ def conditions_of(
     if walked is Step.completed_at:
         # Said, as the status stands first in the index.
         conditions.append(any_of(way(Step.status), statuses_of(filters)))
-    return [*conditions, *range_conditions(filters, way)]
+    if filters.has_durations:
+        conditions.append(way(Step.status).in_(HAVE_DURATIONS))
+    return [*conditions, *range_conditions(filters, Step, way)]
 
 
 def sort_column(filters: StepFilters) -> Column:
@@ -122,24 +123,6 @@ def run_conditions(
     for column, (_, negated) in parts:
         if negated:
             yield way(Step.run_id).not_in(select(Run.id).where(any_of(column, negated)))
-
-
-def range_conditions(filters: StepFilters, way: Way) -> Iterable[ColumnElement[bool]]:
-    """Yield the conditions that ask for ranges of time and of duration."""
-    for column, (after, before) in (
-        (Step.started_at, filters.started_range()),
-        (Step.completed_at, filters.ended_range()),
-    ):
-        if after is not None:
-            yield way(column) >= after
-        if before is not None:
-            yield way(column) < before
-    if filters.min_duration_ms is not None:
-        yield way(Step.duration_ms) >= filters.min_duration_ms
-    if filters.max_duration_ms is not None:
-        yield way(Step.duration_ms) <= filters.max_duration_ms
-    if filters.has_durations:
-        yield way(Step.status).in_(HAVE_DURATIONS)
 
 
 def statuses_of(filters: StepFilters) -> list[str]:
