@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
 # SQLite takes so many rows by one statement, which it runs without a look at Python in between.
-ROWS_AT_ONCE = 500
+ROWS_AT_ONCE = 1_000
 # Keys that one statement looks up.
 KEYS_PER_QUERY = 500
 # The least that SQLite allows of a statement.

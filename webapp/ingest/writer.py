@@ -28,10 +28,11 @@ from .step_values import COMPARED, StepValues, is_changed, step_values, storable
 from .threads import Beside
 from .versions import change_version
 
-# While a batch is written nobody else can write, a login neither, which waits for 5 s at most.
-BATCH_ROWS = 10_000
+# While a batch is written nobody else can write, a login neither, which waits for 5 s at most. Of a
+# large one, less is written anew: each goes to some thousand places of the indexes.
+BATCH_ROWS = 20_000
 # Two batches are in memory at once.
-BATCH_CHARACTERS = 8 * 1024 * 1024
+BATCH_CHARACTERS = 16 * 1024 * 1024
 
 Values = dict[str, Any]
 

@@ -1,6 +1,5 @@
 """Import a base: its rows, and from its logs the steps that the database does not have."""
 
-import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -15,6 +14,7 @@ from ...database import first_line_of
 from ...extensions import db
 from ...models import Action, Source
 from ...transactions import why_try_again, writing
+from ..collector import without_collector
 from ..errors import SourceError
 from ..sources import find_or_make_source
 from .base import Base, Folder, find_base, find_folders
@@ -73,7 +73,7 @@ def import_base(
     """
     base = find_base(path, workspaces)
     with (
-        _without_collector(),
+        without_collector(),
         _conflicts_explained(),
         opened(base.database) as connection,
         RowStore() as store,
@@ -194,22 +194,6 @@ def _conflicts_explained() -> Iterator[None]:
             else "The database cannot be written; mend that, and import it again"
         )
         raise SourceError(f"{why} ({first_line_of(error)}).") from error
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Pause the search for cyclic garbage.
-
-    What is read of a base is a great many small objects without cycles, which it would walk
-    through again and again: a fifth of the time of an import.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _is_crowded(last: Candidate, candidates: list[Candidate]) -> bool:
