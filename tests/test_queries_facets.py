@@ -76,6 +76,20 @@ def test_a_long_range_of_time_is_counted_by_status_and_all_steps_still_exactly(
 
 
 @pytest.mark.usefixtures("rows")
+@pytest.mark.parametrize(("status", "n"), [("failed", 1), ("skipped", 0)])
+def test_a_short_range_of_time_is_counted_by_status_with_one_chosen(
+    app: Flask, status: str, n: int
+) -> None:
+    found = facets_of(app, started_after=START, status=(status,))
+    assert (found.total.n, found.by_status and found.by_status[status].n) == (n, n)
+    assert found.by_status and found.by_status["completed"].n == 29
+    assert found.all_statuses and found.all_statuses.n == 30
+    assert found.by_type and found.by_type["bash"].n == n
+    found = facets_of(app, started_after=START, status=(status,), workspace=("ws-2",))
+    assert (found.total.n, found.all_statuses and found.all_statuses.n) == (n, 16)
+
+
+@pytest.mark.usefixtures("rows")
 def test_many_different_names_are_not_taken_for_many_steps(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:

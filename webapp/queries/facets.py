@@ -50,7 +50,10 @@ class StepFacets:
         by_status = _count_statuses(filters, found) if filters.only_times else None
         if by_status and _add(by_status.values()).n >= COUNTED:
             return cls._of_many(filters, overall, by_status)
-        cells = _count_cells(replace(filters, status=(), step_type=()), found)
+        every = replace(filters, status=(), step_type=())
+        # What was measured of a range of time holds for its status alone.
+        is_measured_anew = filters.status and (filters.has_starts or filters.has_ends)
+        cells = _count_cells(every, look_up(every) if is_measured_anew else found)
         if cells is None:
             return cls(count_steps(filters, found=found), overall, None, None, None)
         statuses, types = filters.status, filters.step_type

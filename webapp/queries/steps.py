@@ -77,8 +77,8 @@ FULL_COLUMNS: tuple[Column, ...] = (
     Step.exports,
 )
 
-# A statement with more names than these is built each time.
-KEPT_NAMES = 100
+# A statement of more names and runs than these is built each time.
+KEPT_VALUES = 100
 # Where no index says how many rows there are, a page looks at so many to count them.
 WALKED = 50_000
 
@@ -167,8 +167,9 @@ class _Page:
         given = frozenset(self.values)
         # What else tells the rows stands in the values.
         bare, moment = self.filters.of_any_page(), self.filters.moment
-        # Longer lists of names are too much to keep.
-        build = _build if len(names) <= KEPT_NAMES else _build.__wrapped__
+        # Longer lists are too much to keep.
+        is_kept = len(names) + len(run_ids) <= KEPT_VALUES
+        build = _build if is_kept else _build.__wrapped__
         return build(bare, moment, run_ids, names, key, given, columns)
 
 
