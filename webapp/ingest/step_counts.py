@@ -6,7 +6,16 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, Table, bindparam, update
 
-from ..models import TOTAL_BLOCK, BlockCount, Run, StepCount, block_of, group_of, table_of
+from ..models import (
+    TOTAL_BLOCK,
+    BlockCount,
+    Run,
+    StepCount,
+    StepStatus,
+    block_of,
+    group_of,
+    table_of,
+)
 from .bulk import new_upsert, upsert_rows
 
 
@@ -51,18 +60,22 @@ class StepCountDeltas:
 
 
 def add_to_runs(connection: Connection, deltas: Mapping[Any, int]) -> None:
-    """Add the deltas by (run_id, status) to the runs' own counts."""
-    runs = table_of(Run)
-    for changed in {status for _, status in deltas}:
-        column = runs.c[f"steps_{changed}"]
-        rows = [
-            {"of_run": run_id, "delta": n}
-            for (run_id, status), n in sorted(deltas.items())
-            if status == changed and n
-        ]
-        if rows:
-            statement = update(runs).where(runs.c.id == bindparam("of_run"))
-            connection.execute(statement.values({column.name: column + bindparam("delta")}), rows)
+    """Add the deltas by (run_id, status) to the runs' own counts, each run's at once.
+
+    PostgreSQL writes a changed row anew, often with all its entries in the indexes.
+    """
+    changes: dict[int, dict[str, int]] = defaultdict(lambda: dict.fromkeys(StepStatus, 0))
+    for (run_id, status), n in sorted(deltas.items()):
+        changes[run_id][status] += n
+    rows = [
+        {"of_run": run_id, **of_run} for run_id, of_run in changes.items() if any(of_run.values())
+    ]
+    if rows:
+        runs = table_of(Run)
+        columns = ((status, runs.c[f"steps_{status}"]) for status in StepStatus)
+        grown = {column.name: column + bindparam(status) for status, column in columns}
+        statement = update(runs).where(runs.c.id == bindparam("of_run")).values(grown)
+        connection.execute(statement, rows)
 
 
 def add_up(connection: Connection, table: Table, deltas: Mapping[Any, int]) -> None:
