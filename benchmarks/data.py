@@ -28,7 +28,7 @@ WORKFLOWS = 25
 # So many runs are started together.
 RUNS_PER_GROUP = 5
 # So many runs with their steps are made before any of them is written, and the clock runs.
-RUNS_PER_BATCH = 1_000
+RUNS_PER_BATCH = 500
 # What an average step prints, and what one in a hundred does.
 USUAL_OUTPUT, LONG_OUTPUT = 300, 20_000
 LINE = "{n:08d} worker fetched http://host{n}.example.com/page in {ms} ms\n"

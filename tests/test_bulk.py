@@ -79,7 +79,7 @@ def interruptible() -> Iterator[None]:
 def test_after_an_interrupt_nothing_is_under_way(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webapp.ingest.writer.BATCH_ROWS", 2)
+    monkeypatch.setattr("webapp.ingest.batches.BATCH_ROWS", 2)
     source_id = make_source(app)
     held, release = threading.Event(), threading.Event()
 
@@ -114,7 +114,7 @@ def test_after_an_interrupt_nothing_is_under_way(
 def test_a_batch_that_fails_beside_the_source_is_logged(
     app: Flask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("webapp.ingest.writer.BATCH_ROWS", 1)
+    monkeypatch.setattr("webapp.ingest.batches.BATCH_ROWS", 1)
     source_id = make_source(app)
 
     def read() -> None:

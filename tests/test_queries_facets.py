@@ -76,16 +76,18 @@ def test_a_long_range_of_time_is_counted_by_status_and_all_steps_still_exactly(
 
 
 @pytest.mark.usefixtures("rows")
-@pytest.mark.parametrize(("status", "n"), [("failed", 1), ("skipped", 0)])
+@pytest.mark.parametrize("range_name", ["started_after", "ended_after"])
+@pytest.mark.parametrize(("status", "n"), [("failed", 1), ("skipped", 0), ("!completed", 1)])
 def test_a_short_range_of_time_is_counted_by_status_with_one_chosen(
-    app: Flask, status: str, n: int
+    app: Flask, range_name: str, status: str, n: int
 ) -> None:
-    found = facets_of(app, started_after=START, status=(status,))
-    assert (found.total.n, found.by_status and found.by_status[status].n) == (n, n)
-    assert found.by_status and found.by_status["completed"].n == 29
-    assert found.all_statuses and found.all_statuses.n == 30
-    assert found.by_type and found.by_type["bash"].n == n
-    found = facets_of(app, started_after=START, status=(status,), workspace=("ws-2",))
+    filters = {range_name: START, "status": (status,)}
+    found = facets_of(app, **filters)
+    assert found.by_status and found.by_type and found.all_statuses
+    assert (found.total.n, found.all_statuses.n) == (n, 30)
+    assert (found.by_status["completed"].n, found.by_status["failed"].n) == (29, 1)
+    assert found.by_type["bash"].n == n
+    found = facets_of(app, **filters, workspace=("ws-2",))
     assert (found.total.n, found.all_statuses and found.all_statuses.n) == (n, 16)
 
 

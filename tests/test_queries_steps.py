@@ -16,8 +16,9 @@ from webapp.ingest.writer import Writer
 from webapp.models import Source, Step, StepStatus
 from webapp.queries import step_conditions, step_sizes
 from webapp.queries.counts import Span, count_by_value, find_span
+from webapp.queries.plain import KEPT_VALUES
 from webapp.queries.sqlite_json import MOST_WRITTEN, WRITTEN_BYTES
-from webapp.queries.steps import API_COLUMNS, count_steps, find_steps, write_steps_page
+from webapp.queries.steps import API_COLUMNS, _build, count_steps, find_steps, write_steps_page
 
 from .data import make_run, make_step, write
 from .statements import explain_statements
@@ -260,3 +261,15 @@ def test_a_page_is_written_at_once_only_where_it_is_small(app: Flask) -> None:
         # Without a text the size does not matter, and of other filters there are too many.
         assert write_steps_page(replace(whole, offset=1), ("id", "status")) is not None
         assert write_steps_page(replace(whole, run_id=(run_id,)), STEP_KEYS) is None
+
+
+@pytest.mark.usefixtures("rows")
+@pytest.mark.parametrize(("n", "n_kept"), [(KEPT_VALUES, 1), (KEPT_VALUES + 1, 0)])
+@pytest.mark.parametrize("name", ["workspace", "run_id"])
+def test_a_statement_of_many_values_is_not_kept(app: Flask, name: str, n: int, n_kept: int) -> None:
+    values = tuple(range(n)) if name == "run_id" else tuple(f"none-{one}" for one in range(n))
+    filters = StepFilters(**{name: values}, sort="-started_at")  # type: ignore[arg-type]
+    _build.cache_clear()
+    with app.app_context():
+        find_steps(filters, API_COLUMNS)
+    assert _build.cache_info().currsize == n_kept

@@ -1,6 +1,8 @@
 """The writer: counts, idempotence, and what it keeps out of the database."""
 
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -9,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from webapp.extensions import db
 from webapp.filters import StepFilters
+from webapp.ingest.batches import BatchSize
 from webapp.ingest.bulk import ROWS_AT_ONCE
 from webapp.ingest.errors import SourceError
 from webapp.ingest.writer import Writer
@@ -142,10 +145,44 @@ def test_many_steps_are_written_as_they_are(app: Flask) -> None:
     assert recount(app) == kept(app, True)
 
 
+def test_where_batches_take_long_they_become_small(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("BATCH_ROWS", 8), ("LEAST_ROWS", 3), ("BATCH_S", 0.0)):
+        monkeypatch.setattr(f"webapp.ingest.batches.{name}", value)
+    sizes = []
+    write_batch = Writer._write_batch
+
+    def watch(writer: Writer, batch: Sequence[Any]) -> Any:
+        sizes.append(len(batch))
+        return write_batch(writer, batch)
+
+    monkeypatch.setattr(Writer, "_write_batch", watch)
+    with app.app_context(), Writer(db.engine, make_source(app)) as writer:
+        writer.put_runs([make_run()])
+        for n in range(1, 16):
+            writer.put_step(make_step(1, n))
+            # Else the batch after the first may begin to gather before that is measured.
+            if n == 8:
+                writer.flush()
+    assert sizes == [8, 3, 3, 1]
+    assert recount(app) == kept(app, True)
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "seconds", "then"),
+    [(20_000, 0.4, 20_000), (20_000, 2.0, 10_000), (2_000, 0.0, 20_000), (9, 9.0, 1_000)],
+)
+def test_a_batch_is_meant_to_take_a_second(n_rows: int, seconds: float, then: int) -> None:
+    size = BatchSize()
+    size.learn(n_rows, seconds)
+    assert size.is_reached(then, 0) and not size.is_reached(then - 1, 0)
+
+
 def test_what_is_wrong_with_a_batch_is_raised_and_the_rest_stays(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webapp.ingest.writer.BATCH_ROWS", 2)
+    monkeypatch.setattr("webapp.ingest.batches.BATCH_ROWS", 2)
     source_id = make_source(app)
     with app.app_context():
         writer = Writer(db.engine, source_id)
@@ -162,7 +199,7 @@ def test_what_is_wrong_with_a_batch_is_raised_and_the_rest_stays(
 def test_an_error_of_the_source_is_told_and_not_that_of_the_batch(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webapp.ingest.writer.BATCH_ROWS", 2)
+    monkeypatch.setattr("webapp.ingest.batches.BATCH_ROWS", 2)
     source_id = make_source(app)
 
     def read() -> None:

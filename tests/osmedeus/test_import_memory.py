@@ -11,7 +11,7 @@ from flask import Flask
 
 from benchmarks.data import STEPS_PER_RUN, make_osmedeus_base
 from webapp.extensions import db
-from webapp.ingest import writer
+from webapp.ingest import batches
 from webapp.ingest.osmedeus import matching
 from webapp.ingest.osmedeus.importer import import_base
 
@@ -66,7 +66,7 @@ def test_the_memory_of_an_import_does_not_grow_with_the_rows_and_the_lines(
     app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_logs: bool
 ) -> None:
     # Both bases fill more of these than are in memory at once.
-    monkeypatch.setattr(writer, "BATCH_ROWS", BATCH_ROWS)
+    monkeypatch.setattr(batches, "BATCH_ROWS", BATCH_ROWS)
     monkeypatch.setattr(matching, "LINES_PER_PART", LINES_PER_PART)
     for rows in (FIRST, SMALL, LARGE):
         make_osmedeus_base(tmp_path / str(rows), rows)

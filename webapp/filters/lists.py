@@ -106,6 +106,11 @@ class ListFilters:
         """Return the filters without the page and without what was refused."""
         return replace(self, offset=0, limit=DEFAULT_LIMIT, errors=())
 
+    def n_values(self) -> int:
+        """Return how many values stand in the filters that can have several."""
+        values = (getattr(self, name) for name in self.names())
+        return sum(len(value) for value in values if isinstance(value, tuple))
+
     def active(self) -> list[tuple[str, str]]:
         """Return each filter value in use as (name, value); the order and page are none."""
         pairs = []

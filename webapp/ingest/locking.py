@@ -12,8 +12,8 @@ from .bulk import told_as_by_sqlalchemy
 
 # Any number will do, so long as every writer on one PostgreSQL takes the same.
 ADVISORY_LOCK = 7_783_412
-# A batch goes into thirteen indexes. With 64 MiB of them at hand, and 64 MiB of changes before they
-# are put into their places, SQLite takes a fifth less time.
+# A batch goes into thirteen indexes, of which it keeps so much at hand; its changes are put into
+# their places by the first batch that ends with so many pages of them. See docs/performance.md.
 WRITING_CACHE, WRITING_CHECKPOINT = -65_536, 16_384
 
 

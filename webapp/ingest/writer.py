@@ -8,6 +8,7 @@ Python's lock. There is one such thread at most, and whatever else a writer does
 """
 
 import logging
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple, Self
 from sqlalchemy import Connection, Engine, Row, bindparam, delete, insert, select, update
 
 from ..models import Artifact, Base, Run, Step, table_of
+from .batches import BatchSize
 from .bulk import KEYS_PER_QUERY, RowPreparer, insert_prepared
 from .counters import get_counter, set_counter
 from .locking import locked
@@ -27,12 +29,6 @@ from .step_names import StepNames
 from .step_values import COMPARED, StepValues, is_changed, step_values, storable_json
 from .threads import Beside
 from .versions import change_version
-
-# While a batch is written nobody else can write, a login neither, which waits for 5 s at most. Of a
-# large one, less is written anew: each goes to some thousand places of the indexes.
-BATCH_ROWS = 20_000
-# Two batches are in memory at once.
-BATCH_CHARACTERS = 16 * 1024 * 1024
 
 Values = dict[str, Any]
 
@@ -68,6 +64,7 @@ class Writer:
         self._preparer = RowPreparer(engine.dialect, table_of(Step), StepValues._fields)
         self._waiting: list[_Waiting] = []
         self._waiting_characters = 0
+        self._size = BatchSize()
         self._batch: Beside[Tally] = Beside("stepboard-writer")
         self._names = StepNames()
         # The last id given to a step when this writer had written all steps of its source;
@@ -134,8 +131,9 @@ class Writer:
         values = step_values(record)
         row = self._preparer.prepare(values)
         self._waiting.append(_Waiting(record.source_key, record.place_key, values, row))
-        self._waiting_characters += len(record.output) + len(record.command)
-        if len(self._waiting) >= BATCH_ROWS or self._waiting_characters >= BATCH_CHARACTERS:
+        texts = (record.output, record.command, record.error)
+        self._waiting_characters += sum(map(len, texts))
+        if self._size.is_reached(len(self._waiting), self._waiting_characters):
             self._begin_batch()
 
     def remove_steps(self, run_id: int, keys: Sequence[str]) -> None:
@@ -174,10 +172,12 @@ class Writer:
     def _write_batch(self, batch: Sequence[_Waiting]) -> Tally:
         """Write steps and the counts with them, in one transaction, in the thread of a batch."""
         with locked(self._engine) as connection:
+            began = time.monotonic()
             tally = self._write_steps(connection, batch)
             if tally.n_written():
                 change_version(connection)
-            return tally
+        self._size.learn(len(batch), time.monotonic() - began)
+        return tally
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:

@@ -51,8 +51,9 @@ class StepFacets:
         if by_status and _add(by_status.values()).n >= COUNTED:
             return cls._of_many(filters, overall, by_status)
         every = replace(filters, status=(), step_type=())
-        # What was measured of a range of time holds for its status alone.
-        is_measured_anew = filters.status and (filters.has_starts or filters.has_ends)
+        # What was measured of a range of time holds for its status alone; a long one stays long.
+        is_short = Step.started_at in found.sizes or Step.completed_at in found.sizes
+        is_measured_anew = filters.status and is_short
         cells = _count_cells(every, look_up(every) if is_measured_anew else found)
         if cells is None:
             return cls(count_steps(filters, found=found), overall, None, None, None)

@@ -14,6 +14,8 @@ from ..routing import RoutedSession
 T = TypeVar("T", bound=tuple[Any, ...])
 # So many of the statements that depend on what is asked are kept as they were built.
 KEPT_STATEMENTS = 512
+# One of more values than these is too large to keep, and is built each time.
+KEPT_VALUES = 100
 
 
 def fetch(

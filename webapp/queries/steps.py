@@ -21,7 +21,7 @@ from ..models import Run, Step
 from .conditions import Column, Selected
 from .counts import Total, count_by_kept_counts, count_up_to, find_span
 from .kept import kept
-from .plain import KEPT_STATEMENTS, fetch, fetch_again
+from .plain import KEPT_STATEMENTS, KEPT_VALUES, fetch, fetch_again
 from .rare_leads import find_rare_lead, find_smallest
 from .sqlite_json import MOST_WRITTEN, WrittenRows, can_write, columns_to_write, write_page
 from .step_conditions import Lookups, conditions_of, sort_column
@@ -77,8 +77,6 @@ FULL_COLUMNS: tuple[Column, ...] = (
     Step.exports,
 )
 
-# A statement of more names and runs than these is built each time.
-KEPT_VALUES = 100
 # Where no index says how many rows there are, a page looks at so many to count them.
 WALKED = 50_000
 
@@ -168,7 +166,7 @@ class _Page:
         # What else tells the rows stands in the values.
         bare, moment = self.filters.of_any_page(), self.filters.moment
         # Longer lists are too much to keep.
-        is_kept = len(names) + len(run_ids) <= KEPT_VALUES
+        is_kept = len(names) + self.filters.n_values() <= KEPT_VALUES
         build = _build if is_kept else _build.__wrapped__
         return build(bare, moment, run_ids, names, key, given, columns)
 
