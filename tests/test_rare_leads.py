@@ -145,3 +145,14 @@ def test_steps_without_a_module_are_left_out_by_the_index_of_modules(steps: Flas
     write(steps, [], [make_step(1, 200, module_name="probe")], source_id=1)
     with steps.app_context():
         assert (ids_of(modules), count_steps(modules, exact=True).n) == ([101], 1)
+
+
+@sqlite_only
+def test_a_deep_page_of_a_workspace_in_another_order_is_led_by_its_index(steps: Flask) -> None:
+    """Of ten million steps all were looked up in the order of their names: a 503."""
+    deep = StepFilters(workspace=("late.example.com",), sort="duration_ms", limit=5, offset=20)
+    with steps.app_context():
+        assert find_rare_lead(deep) is Step.workspace
+        assert ids_of(deep) == [81, 82, 83, 84, 85]
+        lines = explain_statements(steps, lambda: ids_of(deep))
+        assert any("ix_steps_workspace" in line for line in lines), lines

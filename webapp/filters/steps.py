@@ -1,6 +1,6 @@
 """Read and write the filters of steps; pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from werkzeug.datastructures import MultiDict
@@ -8,6 +8,7 @@ from werkzeug.datastructures import MultiDict
 from ..models import StepStatus, StepType
 from .lists import ENDED, STARTED, TimedFilters
 from .reader import ArgsReader
+from .values import part_negated
 
 # Osmedeus's own word for a step that ended well.
 STATUS_ALIASES = {"success": "completed"}
@@ -78,3 +79,21 @@ class StepFilters(TimedFilters):
         """Tell whether only the status and a range of starts, or one of ends, filter."""
         names = STARTED if self.has_starts else ENDED
         return (self.has_starts or self.has_ends) and self.has_only("status", *names)
+
+    def parts_with_negated(self) -> tuple[Self, Self] | None:
+        """Return filters that let all through but the negated, and such that let only these.
+
+        What the first find and the second do not is what these filters find. None where nothing is
+        negated whose steps an index has.
+        """
+        if self.recovered == "no":
+            return replace(self, recovered=""), replace(self, recovered="yes")
+        for name in ("module_name", "workflow_name", "target"):
+            plain, negated = part_negated(getattr(self, name))
+            # Most steps have no module, and their index leaves them out.
+            has_index = name != "module_name" or "" not in negated
+            if negated and not plain and has_index:
+                without: dict[str, Any] = {name: ()}
+                only: dict[str, Any] = {name: tuple(negated)}
+                return replace(self, **without), replace(self, **only)
+        return None

@@ -24,6 +24,8 @@ from .step_conditions import (
 
 # A value of no more rows than this is looked up through an index that lacks other filters.
 RARE = 2_000
+# The index of several workspaces is looked through for what is rare, if it has no more rows.
+LOOKED_THROUGH = 200_000
 # The steps of no more runs than this are looked up run by run.
 LISTED_RUNS = 1_000
 
@@ -146,9 +148,16 @@ def _measure_runs(filters: StepFilters, most_runs: int, most: int) -> dict[Colum
 def _measure_counted(filters: StepFilters) -> dict[Column, int]:
     """Return how many rows the one value of a counted column has, where these are few."""
     sizes = _measure_values(filters, RARE)
-    if not sizes and filters.is_documented and len(filters.workspace) == 1:
+    if not sizes and filters.is_documented and _are_small(filters.workspace):
         # The index of workspaces holds the status and the type: what is rare is found in it alone.
         n = count_by_kept_counts(filters)
         if n <= RARE:
             sizes[Step.workspace] = n
     return sizes
+
+
+def _are_small(workspaces: tuple[str, ...]) -> bool:
+    """Tell whether the index of workspaces can be looked through: of one, of several if short."""
+    if len(workspaces) < 2:
+        return bool(workspaces)
+    return count_by_kept_counts(StepFilters(workspace=workspaces)) <= LOOKED_THROUGH

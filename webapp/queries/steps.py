@@ -213,12 +213,15 @@ def _find_page(filters: StepFilters, after_id: int | None) -> _Page | None:
         return None
     values: dict[str, Any] = {"limit": filters.limit, "offset": filters.offset}
     leading = find_leading(filters, found)
-    if leading is None and not filters.is_documented:
+    is_by_counts = filters.is_documented and sort_column(filters) is Step.id
+    if leading is None and not is_by_counts:
+        if _is_beyond(filters):
+            return None
         leading = find_rare_lead(filters, after_id)
     is_walk = leading is None
     if is_walk and (filters.has_starts or filters.has_ends):
         values |= find_stretch(filters)
-    if is_walk and filters.is_documented and sort_column(filters) is Step.id:
+    if is_walk and is_by_counts:
         span = find_span(filters, after_id)
         if span is None:
             return None
@@ -226,6 +229,12 @@ def _find_page(filters: StepFilters, after_id: int | None) -> _Page | None:
     if after_id is not None:
         values["before_id" if filters.sort == "-id" else "after_id"] = after_id
     return _Page(filters, found, leading, values)
+
+
+def _is_beyond(filters: StepFilters) -> bool:
+    """Tell whether the kept counts say that there is no such page."""
+    is_known = filters.offset > 0 and filters.is_documented
+    return is_known and count_by_kept_counts(filters) <= filters.offset
 
 
 def count_steps(filters: StepFilters, exact: bool = False, found: Lookups | None = None) -> Total:
@@ -243,6 +252,10 @@ def count_steps(filters: StepFilters, exact: bool = False, found: Lookups | None
 
 @kept
 def _count_anew(filters: StepFilters, exact: bool, _moment: datetime | None) -> Total:
+    if exact and (parts := filters.parts_with_negated()):
+        # What is left out has an index; to find all the rest would be to read the table.
+        whole, left_out = (count_steps(part, exact) for part in parts)
+        return Total(whole.n - left_out.n)
     return _count_found(filters, exact, look_up(filters))
 
 
