@@ -156,3 +156,18 @@ def test_a_deep_page_of_a_workspace_in_another_order_is_led_by_its_index(steps: 
         assert ids_of(deep) == [81, 82, 83, 84, 85]
         lines = explain_statements(steps, lambda: ids_of(deep))
         assert any("ix_steps_workspace" in line for line in lines), lines
+
+
+@sqlite_only
+def test_what_lies_far_by_the_counts_is_not_looked_for(
+    steps: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the newest all are of the workspace; the counts do not tell so, and a look would."""
+    newest = StepFilters(workspace=("late.example.com",), sort="-duration_ms", limit=5)
+    with steps.app_context():
+        assert find_rare_lead(newest) is None
+        # Of a hundred steps 40: the 20th is taken to be the 50th of all.
+        monkeypatch.setattr(rare_leads, "LED", 49)
+        assert find_rare_lead(replace(newest, offset=14)) is None
+        assert find_rare_lead(replace(newest, offset=15)) is Step.workspace
+        assert ids_of(replace(newest, offset=15)) == [85, 84, 83, 82, 81]

@@ -14,6 +14,7 @@ from ..extensions import db
 from ..filters import StepFilters
 from ..models import Step
 from .conditions import Column
+from .counts import count_by_kept_counts
 from .kept import kept
 from .plain import fetch
 from .step_conditions import sort_column
@@ -49,8 +50,18 @@ def find_rare_lead(filters: StepFilters, after_id: int | None = None) -> Column 
     if leading is None:
         return None
     n = filters.offset + filters.limit
+    if filters.is_documented and _is_far(filters, n):
+        return leading
     is_soon_full = _count_first(filters.of_any_page(), n, after_id, filters.moment) >= n
     return None if is_soon_full else leading
+
+
+def _is_far(filters: StepFilters, n: int) -> bool:
+    """Tell by the kept counts whether the n-th row lies beyond what is worth a walk.
+
+    As if rows were spread evenly: a look at so many rows takes longer than to be led.
+    """
+    return n * count_by_kept_counts(StepFilters()) > LED * count_by_kept_counts(filters)
 
 
 @kept
