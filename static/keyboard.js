@@ -79,7 +79,8 @@ function press(key) {
 
 document.addEventListener("keydown", (event) => {
   const isOurs = !event.ctrlKey && !event.metaKey && !event.altKey && !event.isComposing;
-  const isTyping = event.target.closest?.("input, select, textarea, [contenteditable], dialog");
+  // The focus can be in a dialog for a moment after it was closed.
+  const isTyping = event.target.closest?.("input, select, textarea, [contenteditable], dialog[open]");
   // Keys of one character; the browser keeps Enter, Tab and the rest.
   if (!isOurs || isTyping || event.key.length !== 1 || !isOn()) return;
   if (press(event.key)) event.preventDefault();

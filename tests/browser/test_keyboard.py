@@ -125,6 +125,22 @@ def test_the_help_shows_what_works_here(scripted_page: Page) -> None:
     assert help_of(page)["n"].startswith("The next run of ")
 
 
+def test_a_key_counts_while_the_focus_is_still_in_a_closed_dialog(scripted_page: Page) -> None:
+    """On a busy machine a key right after Escape was lost."""
+    page = scripted_page
+    page.goto("/steps")
+    page.evaluate(
+        """() => {
+            const dialog = document.createElement("dialog");
+            dialog.append(document.createElement("button"));
+            document.body.append(dialog);
+            const press = new KeyboardEvent("keydown", { key: "n", bubbles: true });
+            dialog.firstChild.dispatchEvent(press);
+        }"""
+    )
+    expect_address(page, "/steps?offset=20")
+
+
 def test_the_help_takes_the_focus_and_gives_it_back(scripted_page: Page) -> None:
     page = scripted_page
     page.goto("/steps")
