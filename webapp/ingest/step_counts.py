@@ -2,9 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Table, bindparam, update
+from sqlalchemy import Connection, Table, Update, bindparam, update
 
 from ..models import (
     TOTAL_BLOCK,
@@ -71,11 +72,15 @@ def add_to_runs(connection: Connection, deltas: Mapping[Any, int]) -> None:
         {"of_run": run_id, **of_run} for run_id, of_run in changes.items() if any(of_run.values())
     ]
     if rows:
-        runs = table_of(Run)
-        columns = ((status, runs.c[f"steps_{status}"]) for status in StepStatus)
-        grown = {column.name: column + bindparam(status) for status, column in columns}
-        statement = update(runs).where(runs.c.id == bindparam("of_run")).values(grown)
-        connection.execute(statement, rows)
+        connection.execute(_growing_runs(), rows)
+
+
+@cache
+def _growing_runs() -> Update:
+    runs = table_of(Run)
+    columns = ((status, runs.c[f"steps_{status}"]) for status in StepStatus)
+    grown = {column.name: column + bindparam(status) for status, column in columns}
+    return update(runs).where(runs.c.id == bindparam("of_run")).values(grown)
 
 
 def add_up(connection: Connection, table: Table, deltas: Mapping[Any, int]) -> None:
