@@ -20,8 +20,8 @@ from . import logs
 FIRST, SMALL, LARGE = 500, 2_000, 6_000
 BATCH_ROWS = LINES_PER_PART = 500
 # A row that is kept in memory takes some 700, and its line as many; a run, and what SQLAlchemy
-# leaves of a batch until its cycles are looked for, take 100 to 400 a row in such small ones.
-MOST_BYTES_PER_ROW = 500
+# leaves of a batch until its cycles are looked for, take 70 to 240 a row in such small ones.
+MOST_BYTES_PER_ROW = 400
 
 
 def add_logs(folder: Path) -> None:
