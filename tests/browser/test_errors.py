@@ -52,7 +52,8 @@ def test_a_failure_is_said_in_its_place_and_tried_again(
     page.set_viewport_size({"width": 390, "height": 400})
     page.evaluate("window.untouched = true")
     first = page.locator("#results tbody .name a").first.inner_text()
-    page.route(re.compile(r"/steps\?"), fate)
+    asked: list[Route] = []
+    page.route(re.compile(r"/steps\?"), lambda route: (asked.append(route), fate(route)))
     page.get_by_role("link", name="Next page").click()
     notice = page.locator("#results").get_by_role("alert")
     expect(notice).to_contain_text(said)
@@ -64,6 +65,9 @@ def test_a_failure_is_said_in_its_place_and_tried_again(
 
     again = notice.get_by_role("button", name="Try again")
     again.click()
+    # What says so stays as it is, so only the request tells that it failed once more.
+    expect(page.locator(".htmx-request")).to_have_count(0)
+    assert len(asked) == 2
     expect(page.get_by_role("alert")).to_have_count(1)
     page.unroute_all()
     again.click()
