@@ -255,7 +255,7 @@ def test_a_long_write_ahead_log_is_told_of(healthy: Flask) -> None:
     path = Path(healthy.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///"))
     # A file with a hole: SQLite takes it for a log with nothing good in it.
     with path.with_name(f"{path.name}-wal").open("wb") as wal:
-        wal.truncate(600_000_000)
+        wal.truncate(1_100_000_000)
     assert "some reader keeps it from being emptied" in to_do(healthy)["write-ahead log"]
 
 

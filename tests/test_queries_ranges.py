@@ -220,6 +220,7 @@ def test_no_list_sorts_what_it_can_walk_and_no_count_reads_rows_for_what_an_inde
 ) -> None:
     """A list by id may walk the table itself, as far as a page needs."""
     monkeypatch.setattr(rare_leads, "LED", few)
+    monkeypatch.setattr(rare_leads, "LED_ALONE", few)
     monkeypatch.setattr(step_sizes, "RARE", few)
     monkeypatch.setattr(step_sizes, "COUNTED", few)
     for values, sort in itertools.product(FILTERS, SORTS):

@@ -111,6 +111,7 @@ def test_an_index_that_is_too_large_does_not_lead(
     steps: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rare_leads, "LED", 39)
+    monkeypatch.setattr(rare_leads, "LED_ALONE", 39)
     with steps.app_context():
         assert find_rare_lead(TOGETHER) is None
         # A range of durations is counted in its own index.
@@ -171,3 +172,39 @@ def test_what_lies_far_by_the_counts_is_not_looked_for(
         assert find_rare_lead(replace(newest, offset=14)) is None
         assert find_rare_lead(replace(newest, offset=15)) is Step.workspace
         assert ids_of(replace(newest, offset=15)) == [85, 84, 83, 82, 81]
+
+
+@sqlite_only
+def test_an_index_that_holds_all_that_is_asked_leads_though_it_is_larger(
+    steps: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Row 190,000 of a type in a workflow of 400,000 steps: 15 s and a 503."""
+    monkeypatch.setattr(rare_leads, "LED", 39)
+    monkeypatch.setattr(rare_leads, "LED_ALONE", 390)
+    deep = StepFilters(
+        workflow_name=("nightly",), step_type=("!llm",), sort="-id", limit=5, offset=10
+    )
+    with steps.app_context():
+        # Sixty steps of 390: to walk to the sixth is as dear.
+        assert find_rare_lead(replace(deep, offset=0)) is None
+        assert find_rare_lead(deep) is Step.run_id
+        assert ids_of(deep) == [50, 49, 48, 47, 46]
+        lines = explain_statements(steps, lambda: ids_of(deep))
+        assert any("COVERING INDEX ix_steps_run_id_id" in line for line in lines), lines
+        # The name is in no index that leads here, nor is the start.
+        assert find_rare_lead(replace(deep, step_name="step")) is None
+        assert find_rare_lead(replace(deep, sort="-started_at")) is None
+        monkeypatch.setattr(rare_leads, "LED_ALONE", 59)
+        assert find_rare_lead(deep) is None
+
+
+@sqlite_only
+def test_several_workspaces_lead_as_one_does(steps: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rare_leads, "LOOKED_AT_EACH", 1)
+    both = ("late.example.com", "other.example.com")
+    deep = StepFilters(workspace=both, min_duration_ms=2, limit=5, offset=33)
+    with steps.app_context():
+        assert find_rare_lead(deep) is Step.workspace
+        assert ids_of(deep) == [94, 95, 96, 97, 98]
+        lines = explain_statements(steps, lambda: ids_of(deep))
+        assert any("ix_steps_workspace" in line for line in lines), lines

@@ -28,6 +28,8 @@ LOOK_AT_CLOCK = 20_000
 USUAL_CACHE = -1_024
 # Its log of changes is put into their places when it has so many pages of 4 KiB.
 USUAL_CHECKPOINT = 8_192
+# The file of the log is cut to so much when it begins anew, an import having made it larger.
+USUAL_LOG_BYTES = 64 * 1024 * 1024
 # A request waits no longer for one of PostgreSQL's connections.
 POOL_TIMEOUT_S = 5
 # Nor for a server of PostgreSQL that does not answer, unless DATABASE_URL says how long.
@@ -136,6 +138,7 @@ def _set_pragmas(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
         "temp_store = MEMORY",
         f"cache_size = {USUAL_CACHE}",
         f"wal_autocheckpoint = {USUAL_CHECKPOINT}",
+        f"journal_size_limit = {USUAL_LOG_BYTES}",
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

@@ -7,19 +7,25 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, func, select
 
-from ..database import USUAL_CACHE, USUAL_CHECKPOINT
+from ..database import USUAL_CACHE, USUAL_CHECKPOINT, USUAL_LOG_BYTES
 from .bulk import told_as_by_sqlalchemy
 
 # Any number will do, so long as every writer on one PostgreSQL takes the same.
 ADVISORY_LOCK = 7_783_412
-# A batch goes into thirteen indexes, of which it keeps so much at hand; its changes are put into
-# their places by the first batch that ends with so many pages of them. See docs/performance.md.
-WRITING_CACHE, WRITING_CHECKPOINT = -65_536, 16_384
+# A batch goes into thirteen indexes, of which it keeps so much at hand. See docs/performance.md.
+WRITING_CACHE = -65_536
+# Its changes are put into their places by the first that ends with so many pages of them.
+WRITING_CHECKPOINT = 16_384
+# The file of the log is written again and again: not cut meanwhile.
+WRITING_LOG_BYTES = -1
 
 
 @contextmanager
-def locked(engine: Engine) -> Iterator[Connection]:
-    """Yield a transaction: `BEGIN IMMEDIATE` on SQLite, an advisory lock on PostgreSQL."""
+def locked(engine: Engine, checkpoint: int = WRITING_CHECKPOINT) -> Iterator[Connection]:
+    """Yield a transaction: `BEGIN IMMEDIATE` on SQLite, an advisory lock on PostgreSQL.
+
+    On SQLite a commit that leaves so many pages in the log puts them into their places; 0: none.
+    """
     with engine.connect().execution_options(immediate=True) as connection:
         if connection.dialect.name == "postgresql":
             with connection.begin():
@@ -30,17 +36,18 @@ def locked(engine: Engine) -> Iterator[Connection]:
             return
         driver: Any = connection.connection.driver_connection
         with told_as_by_sqlalchemy(connection, "PRAGMA ..."):
-            _set_sizes(driver, WRITING_CACHE, WRITING_CHECKPOINT)
+            _set_sizes(driver, WRITING_CACHE, checkpoint, WRITING_LOG_BYTES)
         try:
             with connection.begin():
                 yield connection
         finally:
             # What the block raised is what matters.
             with suppress(sqlite3.Error):
-                _set_sizes(driver, USUAL_CACHE, USUAL_CHECKPOINT)
+                _set_sizes(driver, USUAL_CACHE, USUAL_CHECKPOINT, USUAL_LOG_BYTES)
 
 
-def _set_sizes(driver: Any, cache: int, checkpoint: int) -> None:
+def _set_sizes(driver: Any, cache: int, checkpoint: int, log_bytes: int) -> None:
     """Say how much a connection of SQLite keeps of its pages, and how much of its log."""
     driver.execute(f"PRAGMA cache_size = {cache}")
     driver.execute(f"PRAGMA wal_autocheckpoint = {checkpoint}")
+    driver.execute(f"PRAGMA journal_size_limit = {log_bytes}")

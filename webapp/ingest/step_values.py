@@ -1,13 +1,14 @@
-"""Turn a step record into the values of its row, and tell which of them changed; pure."""
+"""Turn records into the values of their rows, and tell which of a step changed; pure."""
 
 import re
+from dataclasses import fields
 from datetime import datetime
 from functools import lru_cache
 from math import isfinite
 from typing import Any, NamedTuple
 
 from .preview import count_lines, preview_line
-from .records import StepRecord
+from .records import ArtifactRecord, RunRecord, StepRecord
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -103,6 +104,11 @@ def storable_text(text: str) -> str:
 
 # Steps share their names, types and workspaces; such texts are short.
 _storable_name = lru_cache(4_096)(storable_text)
+
+
+def storable_values(record: RunRecord | ArtifactRecord) -> dict[str, Any]:
+    """Return the values of a record by name, with every text storable."""
+    return {one.name: storable_json(getattr(record, one.name)) for one in fields(record)}
 
 
 def storable_json(value: Any) -> Any:

@@ -22,6 +22,10 @@ class Beside(Generic[T]):
         self._under_way = executor.submit(work)
         executor.shutdown(wait=False)
 
+    def is_busy(self) -> bool:
+        """Tell whether what was begun is still being done."""
+        return self._under_way is not None and not self._under_way.done()
+
     def wait(self) -> T | None:
         """Wait until it is done, and return what came of it, or raise what went wrong.
 

@@ -11,7 +11,6 @@ import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
 from functools import partial
 from typing import Any, NamedTuple, Self
 
@@ -20,13 +19,14 @@ from sqlalchemy import Connection, Engine, Row, bindparam, delete, insert, selec
 from ..models import Artifact, Base, Run, Step, table_of
 from .batches import BatchSize
 from .bulk import KEYS_PER_QUERY, RowPreparer, insert_prepared
+from .checkpoints import Checkpointer
 from .counters import get_counter, set_counter
 from .locking import locked
 from .records import ArtifactRecord, RunRecord, StepRecord, Tally, WriterSummary
 from .run_ids import RunIds
 from .step_counts import StepCountDeltas
 from .step_names import StepNames
-from .step_values import COMPARED, StepValues, is_changed, step_values, storable_json
+from .step_values import COMPARED, StepValues, is_changed, step_values, storable_values
 from .threads import Beside
 from .versions import change_version
 
@@ -66,6 +66,7 @@ class Writer:
         self._waiting_characters = 0
         self._size = BatchSize()
         self._batch: Beside[Tally] = Beside("stepboard-writer")
+        self._checkpointer = Checkpointer(engine)
         self._names = StepNames()
         # The last id given to a step when this writer had written all steps of its source;
         # as long as it stands there is nothing to look up.
@@ -89,11 +90,12 @@ class Writer:
             self._await_batch()
         except Exception:
             log.warning("the batch under way was not written either", exc_info=True)
+        self._checkpointer.finish()
 
     def put_runs(self, records: Iterable[RunRecord]) -> dict[str, int]:
         """Add or update runs in one transaction; return their ids by source key."""
         self._await_batch()
-        values = [{**_storable(one), "duration_ms": one.duration_ms()} for one in records]
+        values = [{**storable_values(one), "duration_ms": one.duration_ms()} for one in records]
         wanted = [one.pop("wanted_id") for one in values]
         with self._transaction() as connection:
             old = self._find_by_keys(connection, Run, [one["source_key"] for one in values])
@@ -110,7 +112,7 @@ class Writer:
     def put_artifacts(self, records: Iterable[ArtifactRecord]) -> None:
         """Add or update artifacts in one transaction."""
         self._await_batch()
-        values = [_storable(record) for record in records]
+        values = [storable_values(record) for record in records]
         with self._transaction() as connection:
             old = self._find_by_keys(connection, Artifact, [one["source_key"] for one in values])
             added = []
@@ -156,6 +158,7 @@ class Writer:
         """Write the waiting steps and the counts with them; return when that is done."""
         self._begin_batch()
         self._await_batch()
+        self._checkpointer.finish()
 
     def _begin_batch(self) -> None:
         """Begin to write the waiting steps, once the batch before is written."""
@@ -171,12 +174,14 @@ class Writer:
 
     def _write_batch(self, batch: Sequence[_Waiting]) -> Tally:
         """Write steps and the counts with them, in one transaction, in the thread of a batch."""
-        with locked(self._engine) as connection:
+        self._checkpointer.make_room()
+        with locked(self._engine, checkpoint=0) as connection:
             began = time.monotonic()
             tally = self._write_steps(connection, batch)
             if tally.n_written():
                 change_version(connection)
         self._size.learn(len(batch), time.monotonic() - began)
+        self._checkpointer.begin()
         return tally
 
     @contextmanager
@@ -185,7 +190,7 @@ class Writer:
 
         What was added or changed meanwhile gives the history another version.
         """
-        with locked(self._engine) as connection:
+        with locked(self._engine, checkpoint=0) as connection:
             n_before = self.summary.n_written()
             yield connection
             if self.summary.n_written() != n_before:
@@ -292,7 +297,3 @@ class Writer:
         elif self._alone_at != last_id:
             self._alone_at = None
         return self._alone_at is not None
-
-
-def _storable(record: RunRecord | ArtifactRecord) -> Values:
-    return {one.name: storable_json(getattr(record, one.name)) for one in fields(record)}

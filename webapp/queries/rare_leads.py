@@ -18,7 +18,7 @@ from .counts import count_by_kept_counts
 from .kept import kept
 from .plain import fetch
 from .step_conditions import sort_column
-from .step_plans import order_of, plan_rows
+from .step_plans import is_in_index, order_of, plan_rows
 from .step_sizes import held_by, look_up, measure_common
 from .step_stretches import conditions_of_places, find_stretch
 
@@ -26,6 +26,10 @@ from .step_stretches import conditions_of_places, find_stretch
 LOOKED_AT, LOOKED_AT_EACH = 50_000, 4
 # An index of no more rows leads: to look each of them up in the table takes a second.
 LED = 200_000
+# So many where the index holds all that is asked of the rows: then the table is not read.
+LED_ALONE = 2_000_000
+# A column whose index can lead, and how dear that is beside the most that is borne.
+Lead = tuple[Column, float]
 
 
 def find_smallest(filters: StepFilters) -> Column | None:
@@ -35,7 +39,8 @@ def find_smallest(filters: StepFilters) -> Column | None:
     """
     if not filters.workspace or db.engine.dialect.name == "postgresql":
         return None
-    return _find_smallest(filters, None)
+    smallest = _find_smallest(filters, None)
+    return None if smallest is None else smallest[0]
 
 
 def find_rare_lead(filters: StepFilters, after_id: int | None = None) -> Column | None:
@@ -46,11 +51,13 @@ def find_rare_lead(filters: StepFilters, after_id: int | None = None) -> Column 
     """
     if db.engine.dialect.name == "postgresql":
         return None
-    leading = _find_candidate(filters.of_any_page(), filters.moment)
-    if leading is None:
+    lead = _find_candidate(filters.of_any_page(), filters.moment)
+    if lead is None:
         return None
+    leading, cost = lead
     n = filters.offset + filters.limit
-    if filters.is_documented and _is_far(filters, n):
+    # To walk to a deep page would take longer than to be led.
+    if n >= cost * LED or (filters.is_documented and _is_far(filters, n)):
         return leading
     is_soon_full = _count_first(filters.of_any_page(), n, after_id, filters.moment) >= n
     return None if is_soon_full else leading
@@ -65,17 +72,24 @@ def _is_far(filters: StepFilters, n: int) -> bool:
 
 
 @kept
-def _find_candidate(filters: StepFilters, _moment: datetime | None) -> Column | None:
-    """Return the smallest index that can lead, and that the list does not go along anyway."""
+def _find_candidate(filters: StepFilters, _moment: datetime | None) -> Lead | None:
+    """Return the cheapest index that can lead, and that the list does not go along anyway."""
     walked = sort_column(filters)
-    leading = _find_smallest(filters, walked)
+    lead = _find_smallest(filters, walked)
     # By id the list of one workspace goes along its index.
-    return None if leading is Step.workspace and walked is Step.id else leading
+    is_walked = lead is not None and lead[0] is Step.workspace and walked is Step.id
+    return None if is_walked and len(filters.workspace) == 1 else lead
 
 
-def _find_smallest(filters: StepFilters, walked: Column | None) -> Column | None:
-    sizes = measure_common(filters, LED, walked)
-    return min(sizes, key=lambda column: sizes[column], default=None)
+def _find_smallest(filters: StepFilters, walked: Column | None) -> Lead | None:
+    found = look_up(filters)
+
+    def most(column: Column) -> int:
+        return LED_ALONE if is_in_index(filters, found, column) else LED
+
+    sizes = measure_common(filters, most, walked)
+    leads = [(column, n / max(most(column), 1)) for column, n in sizes.items()]
+    return min(leads, key=lambda lead: lead[1], default=None)
 
 
 @kept

@@ -6,12 +6,13 @@ filters are common, rows are walked in the order of the list until a page is ful
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Subquery, false, select
 
 from ..filters import StepFilters
-from ..models import Step
+from ..models import Step, table_of
 from .conditions import Column, unindexed
 from .step_conditions import (
     COUNTED_COLUMNS,
@@ -19,6 +20,7 @@ from .step_conditions import (
     Lookups,
     are_listed,
     conditions_of,
+    is_one,
     sort_column,
 )
 from .step_sizes import alone
@@ -142,6 +144,24 @@ def order_of(
     if column is Step.started_at:
         order[0] = order[0].nulls_last() if is_descending else order[0].nulls_first()
     return order
+
+
+def is_in_index(filters: StepFilters, found: Lookups, leading: Column) -> bool:
+    """Tell whether the index that a column leads holds all that is asked of the rows."""
+    is_with_status = leading is Step.completed_at or (
+        leading is Step.started_at and is_one(filters.status)
+    )
+    used = {column.key for column in (*_used_columns(filters, found), sort_column(filters))}
+    return used <= _held_with(leading.key, is_with_status)
+
+
+@cache
+def _held_with(leading: str, is_with_status: bool) -> frozenset[str]:
+    """Return the columns of the widest index that one leads, alone or after the status."""
+    first = ["status", leading] if is_with_status else [leading]
+    indexes = (index.columns.keys() for index in table_of(Step).indexes)
+    held = (frozenset({*keys, "id"}) for keys in indexes if keys[: len(first)] == first)
+    return max(held, key=len, default=frozenset())
 
 
 def _used_columns(filters: StepFilters, found: Lookups) -> list[Column]:

@@ -1,6 +1,6 @@
 """Find how many steps each filter lets through, as far as that decides how to look them up."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -101,30 +101,37 @@ def held_by(filters: StepFilters, column: Column) -> StepFilters:
     return StepFilters(**{name: getattr(filters, name) for name in names.get(column, ())})
 
 
-def measure_common(filters: StepFilters, most: int, walked: Column | None) -> dict[Column, int]:
-    """Return how many rows the filters with an index let through, each alone, up to `most`.
+def measure_common(
+    filters: StepFilters, most: Callable[[Column], int], walked: Column | None
+) -> dict[Column, int]:
+    """Return how many rows the filters with an index let through, each alone, where not too many.
 
-    Without that of the column that the list goes along.
+    `most` says of each how many are not. Without that of the column that the list goes along.
     """
-    sizes = _measure_values(filters, most) | _measure_runs(filters, most, most)
+    of_runs = most(Step.run_id)
+    sizes = _measure_values(filters, most) | _measure_runs(filters, of_runs, of_runs)
     for column, one, _ in alone(filters):
         # Text in names is looked for in their table; what leads must be a list of them.
         if column is not Step.step_name and column is not walked:
-            rows = select(Step.id).where(*conditions_of(one, NOTHING, column)).limit(most + 1)
+            limit = most(column)
+            rows = select(Step.id).where(*conditions_of(one, NOTHING, column)).limit(limit + 1)
             n = fetch(select(func.count()).select_from(rows.subquery())).scalar_one()
-            if n <= most:
+            if n <= limit:
                 sizes[column] = n
     return sizes
 
 
-def _measure_values(filters: StepFilters, most: int) -> dict[Column, int]:
-    """Return how many rows the one value of each counted column has, where these are no more."""
+def _measure_values(filters: StepFilters, most: Callable[[Column], int]) -> dict[Column, int]:
+    """Return how many rows the values of each counted column have, where these are no more.
+
+    Those of a workspace, or of several; of a status or type where it is one.
+    """
     sizes: dict[Column, int] = {}
     for column in COUNTED_COLUMNS:
         values = getattr(filters, column.key)
-        if len(values) == 1 and (column is Step.workspace or is_one(values)):
+        if is_one(values) or (values and column is Step.workspace):
             n = count_by_kept_counts(replace(StepFilters(), **{column.key: values}))
-            if n <= most:
+            if n <= most(column):
                 sizes[column] = n
     return sizes
 
@@ -147,7 +154,7 @@ def _measure_runs(filters: StepFilters, most_runs: int, most: int) -> dict[Colum
 
 def _measure_counted(filters: StepFilters) -> dict[Column, int]:
     """Return how many rows the one value of a counted column has, where these are few."""
-    sizes = _measure_values(filters, RARE)
+    sizes = _measure_values(filters, lambda _: RARE)
     if not sizes and filters.is_documented and _are_small(filters.workspace):
         # The index of workspaces holds the status and the type: what is rare is found in it alone.
         n = count_by_kept_counts(filters)

@@ -14,8 +14,8 @@ from ...database import first_line_of
 from ...extensions import db
 from ...models import Action, Source
 from ...transactions import why_try_again, writing
-from ..collector import without_collector
 from ..errors import SourceError
+from ..interpreter import set_for_bulk
 from ..sources import find_or_make_source
 from .base import Base, Folder, find_base, find_folders
 from .console_log import read_console_log
@@ -73,7 +73,7 @@ def import_base(
     """
     base = find_base(path, workspaces)
     with (
-        without_collector(),
+        set_for_bulk(),
         _conflicts_explained(),
         opened(base.database) as connection,
         RowStore() as store,
