@@ -3,6 +3,7 @@
 import re
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
@@ -19,6 +20,7 @@ from webapp.extensions import db
 from webapp.filters import StepFilters
 from webapp.models import StepStatus
 from webapp.places import _EXTENSION
+from webapp.queries.sqlite_json import write_steps
 from webapp.queries.steps import write_steps_page
 from webapp.queries.wire import LONG_BYTES, PART_CHARACTERS, SLICE_ROWS
 from webapp.streams import Stream, StreamCutError
@@ -196,6 +198,22 @@ def test_a_large_page_says_odd_texts_as_a_small_one_does(app: Flask, api: FlaskC
             (write_steps_page(backwards, STEP_KEYS), told[::-1]),
         ):
             assert page_of is not None and page_of.objects == [dumps(row) for row in rows]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_ids_that_lie_far_apart_take_no_more_memory(app: Flask) -> None:
+    """Those of ten million steps by duration were compared with all between: 370 MB, and 3 s."""
+    write_many(app, 3)
+    far = [3, 2, 4_000_000]
+    with app.app_context(), db.engine.connect() as connection:
+        tracemalloc.start()
+        try:
+            text = write_steps(connection, ("id",), far)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert text == b'{"id":3},{"id":2}'
+        assert peak < 5_000_000
 
 
 def test_a_large_page_is_the_same_by_pieces(app: Flask, api: FlaskClient) -> None:
