@@ -17,37 +17,38 @@ from .conditions import Column
 from .counts import count_by_kept_counts
 from .kept import kept
 from .plain import fetch
-from .step_conditions import sort_column
-from .step_plans import is_in_index, order_of, plan_rows
+from .step_conditions import Lookups, sort_column
+from .step_plans import is_in_index, is_wide_enough, order_of, plan_rows
 from .step_sizes import held_by, look_up, measure_common
 from .step_stretches import conditions_of_places, find_stretch
 
 # So many rows of the list are looked at, and for each row of a deep page so many.
 LOOKED_AT, LOOKED_AT_EACH = 50_000, 4
-# An index of no more rows leads: to look each of them up in the table takes a second.
-LED = 200_000
-# So many where the index holds all that is asked of the rows: then the table is not read.
-LED_ALONE = 2_000_000
-# A column whose index can lead, and how dear that is beside the most that is borne.
+# An index of no more rows leads: to look each of them up in the table takes some seconds.
+LED = 1_000_000
+# So many where the index holds all that is asked of the rows; each then costs a tenth.
+LED_ALONE, PART_ALONE = 2_000_000, 10
+# A column whose index can lead, and how many rows of the table it costs as much as.
 Lead = tuple[Column, float]
 
 
-def find_smallest(filters: StepFilters) -> Column | None:
-    """Return the column whose index leads where all steps of a workspace are counted, if any.
+def find_smallest(filters: StepFilters, found: Lookups) -> Column | None:
+    """Return the column whose index leads where all steps that pass are counted, if any.
 
-    No other index holds the workspace: each of its rows would be looked up in the table.
+    None too where one that holds all filters leads anyway.
     """
-    if not filters.workspace or db.engine.dialect.name == "postgresql":
+    of_any_order = filters.of_any_order()
+    if db.engine.dialect.name == "postgresql" or is_wide_enough(of_any_order, found):
         return None
-    smallest = _find_smallest(filters, None)
+    smallest = _find_smallest(of_any_order, None)
     return None if smallest is None else smallest[0]
 
 
 def find_rare_lead(filters: StepFilters, after_id: int | None = None) -> Column | None:
     """Return the column whose index leads; None: the list is walked.
 
-    So it is where the page is soon full, or where every index is too large. `after_id` begins the
-    page after a step. PostgreSQL decides by itself.
+    So it is where the page is sooner full, or where every index is too large. `after_id` begins
+    the page after a step. PostgreSQL decides by itself.
     """
     if db.engine.dialect.name == "postgresql":
         return None
@@ -56,19 +57,26 @@ def find_rare_lead(filters: StepFilters, after_id: int | None = None) -> Column 
         return None
     leading, cost = lead
     n = filters.offset + filters.limit
-    # To walk to a deep page would take longer than to be led.
-    if n >= cost * LED or (filters.is_documented and _is_far(filters, n)):
+    if cost <= _least_walk(filters, n):
         return leading
-    is_soon_full = _count_first(filters.of_any_page(), n, after_id, filters.moment) >= n
-    return None if is_soon_full else leading
+    n_passing = _count_first(filters.of_any_page(), n, after_id, filters.moment)
+    # As if the rest were like the first.
+    is_walked = n_passing >= n or _n_looked_at(n) * n / max(n_passing, 1) < cost
+    return None if is_walked else leading
 
 
-def _is_far(filters: StepFilters, n: int) -> bool:
-    """Tell by the kept counts whether the n-th row lies beyond what is worth a walk.
+def _least_walk(filters: StepFilters, n: int) -> float:
+    """Return how many rows are walked, at the least, to the n-th that passes.
 
-    As if rows were spread evenly: a look at so many rows takes longer than to be led.
+    Where the kept counts tell how many pass: as if these were spread evenly.
     """
-    return n * count_by_kept_counts(StepFilters()) > LED * count_by_kept_counts(filters)
+    if not filters.is_documented:
+        return n
+    return n * count_by_kept_counts(StepFilters()) / max(count_by_kept_counts(filters), 1)
+
+
+def _n_looked_at(n: int) -> int:
+    return max(LOOKED_AT, LOOKED_AT_EACH * n)
 
 
 @kept
@@ -87,8 +95,11 @@ def _find_smallest(filters: StepFilters, walked: Column | None) -> Lead | None:
     def most(column: Column) -> int:
         return LED_ALONE if is_in_index(filters, found, column) else LED
 
-    sizes = measure_common(filters, most, walked)
-    leads = [(column, n / max(most(column), 1)) for column, n in sizes.items()]
+    sizes = measure_common(filters, found, most, walked)
+    leads = [
+        (column, n / PART_ALONE if is_in_index(filters, found, column) else n)
+        for column, n in sizes.items()
+    ]
     return min(leads, key=lambda lead: lead[1], default=None)
 
 
@@ -103,8 +114,7 @@ def _count_first(
 
     def begin(rows: Select[Any]) -> Select[Any]:
         begun = rows.where(*conditions_of_places(places))
-        n_looked_at = max(LOOKED_AT, LOOKED_AT_EACH * n)
-        return begun.order_by(*order_of(filters, None)).limit(n_looked_at)
+        return begun.order_by(*order_of(filters, None)).limit(_n_looked_at(n))
 
     walked = sort_column(filters)
     rows, plan = plan_rows(filters, look_up(filters), walked, held_by(filters, walked), begin)

@@ -146,6 +146,12 @@ def order_of(
     return order
 
 
+def is_wide_enough(filters: StepFilters, found: Lookups) -> bool:
+    """Tell whether the index that leads a count of what is common holds all filters."""
+    leading = _find_wide(filters, found)
+    return leading is not None and is_in_index(filters, found, leading)
+
+
 def is_in_index(filters: StepFilters, found: Lookups, leading: Column) -> bool:
     """Tell whether the index that a column leads holds all that is asked of the rows."""
     is_with_status = leading is Step.completed_at or (

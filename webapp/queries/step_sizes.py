@@ -18,6 +18,7 @@ from .step_conditions import (
     LISTED_NAMES,
     NOTHING,
     Lookups,
+    are_listed,
     conditions_of,
     is_one,
 )
@@ -102,19 +103,21 @@ def held_by(filters: StepFilters, column: Column) -> StepFilters:
 
 
 def measure_common(
-    filters: StepFilters, most: Callable[[Column], int], walked: Column | None
+    filters: StepFilters, found: Lookups, most: Callable[[Column], int], walked: Column | None
 ) -> dict[Column, int]:
     """Return how many rows the filters with an index let through, each alone, where not too many.
 
-    `most` says of each how many are not. Without that of the column that the list goes along.
+    `most` says of each how many are not. Without that of the column that the list goes along, and
+    without names that are too many to list: what leads must be a list of them.
     """
     of_runs = most(Step.run_id)
     sizes = _measure_values(filters, most) | _measure_runs(filters, of_runs, of_runs)
     for column, one, _ in alone(filters):
-        # Text in names is looked for in their table; what leads must be a list of them.
-        if column is not Step.step_name and column is not walked:
+        is_listed = column is not Step.step_name or are_listed(found.names)
+        if is_listed and column is not walked:
             limit = most(column)
-            rows = select(Step.id).where(*conditions_of(one, NOTHING, column)).limit(limit + 1)
+            conditions = conditions_of(one, found if one.step_name else NOTHING, column)
+            rows = select(Step.id).where(*conditions).limit(limit + 1)
             n = fetch(select(func.count()).select_from(rows.subquery())).scalar_one()
             if n <= limit:
                 sizes[column] = n

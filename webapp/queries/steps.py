@@ -263,7 +263,7 @@ def _count_found(filters: StepFilters, exact: bool, found: Lookups) -> Total:
     plan = plan_steps(filters, found, is_count=True)
     if plan.is_empty:
         return Total(0)
-    if plan.is_walk and exact and (smallest := find_smallest(filters)) is not None:
+    if plan.is_walk and exact and (smallest := find_smallest(filters, found)) is not None:
         conditions = conditions_of(filters, found, smallest)
         return count_up_to(select(Step.id).where(*conditions), exact)
     only_runs = replace(filters, run_id=(), run_uuid=()).is_documented
