@@ -2,11 +2,14 @@
 
 import shutil
 import sqlite3
+import threading
+import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from flask import Flask
+from sqlalchemy import Connection, event
 
 from webapp import database
 from webapp.extensions import db
@@ -39,11 +42,16 @@ def count_alone(app: Flask, tmp_path: Path) -> int:
         return int(connection.execute("SELECT count(*) FROM steps").fetchone()[0])
 
 
-def commit_pages(n: int) -> None:
-    """Commit so many pages that stay in the log."""
-    with locked(db.engine, checkpoint=0) as connection:
-        connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS filling (text TEXT)")
-        connection.exec_driver_sql("INSERT INTO filling VALUES (?)", (PAGE * n * "x",))
+def write_pages(connection: Connection, n: int) -> None:
+    connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS filling (text TEXT)")
+    connection.exec_driver_sql("INSERT INTO filling VALUES (?)", (PAGE * n * "x",))
+
+
+def commit_pages(checkpointer: Checkpointer, n: int) -> None:
+    """Commit so many pages, and wait until they are in their places."""
+    with checkpointer.locked() as connection:
+        write_pages(connection, n)
+    checkpointer.finish()
 
 
 def log_of(app: Flask) -> bytes:
@@ -78,7 +86,11 @@ def test_a_reader_of_what_was_before_keeps_nobody_waiting(app: Flask) -> None:
     with closing(sqlite3.connect(file_of(app), isolation_level=None)) as reader:
         reader.execute("BEGIN")
         before = reader.execute("SELECT count(*) FROM steps").fetchone()
-        write(app, [], [make_step(1, n) for n in range(2, 50)], source_id=1)
+        began = time.monotonic()
+        for n in range(2, 50):
+            write(app, [], [make_step(1, n)], source_id=1)
+        # To wait for a reader takes 5 s each time.
+        assert time.monotonic() - began < 60
         assert reader.execute("SELECT count(*) FROM steps").fetchone() == before == (1,)
         reader.execute("COMMIT")
         assert reader.execute("SELECT count(*) FROM steps").fetchone() == (49,)
@@ -94,19 +106,77 @@ def test_a_log_that_has_grown_too_long_begins_anew(
             # What it reads stays in the log, which goes on so.
             reader.execute("BEGIN")
             reader.execute("SELECT count(*) FROM steps").fetchone()
-            commit_pages(30)
+            commit_pages(checkpointer, 30)
             log = log_of(app)
             for _ in range(3):
-                checkpointer.make_room()
-                commit_pages(30)
-                checkpointer.finish()
+                commit_pages(checkpointer, 30)
             assert log_of(app) == log
         # Some of it is not in its place yet, so it would go on still.
-        commit_pages(30)
+        with locked(db.engine, checkpoint=0) as connection:
+            write_pages(connection, 30)
         assert log_of(app) == log
-        checkpointer.make_room()
-        commit_pages(30)
+        commit_pages(checkpointer, 30)
         assert log_of(app) != log
+
+
+def test_a_log_that_is_short_is_not_waited_for(app: Flask) -> None:
+    with app.app_context():
+        checkpointer = Checkpointer(db.engine)
+        with closing(sqlite3.connect(file_of(app), isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM steps").fetchone()
+            commit_pages(checkpointer, 30)
+            log = log_of(app)
+        with locked(db.engine, checkpoint=0) as connection:
+            write_pages(connection, 1)
+        checkpointer.make_room()
+        with locked(db.engine, checkpoint=0) as connection:
+            write_pages(connection, 1)
+        assert log_of(app) == log
+
+
+def test_nothing_is_done_where_nothing_was_committed(app: Flask) -> None:
+    """SQLite before 3.51.3 can lose a commit while a log that is in its place is placed again."""
+    write(app, [make_run()], [make_step(1, n) for n in range(1, 30)])
+    with app.app_context():
+        checkpointer = Checkpointer(db.engine)
+        runs: list[int] = []
+        event.listen(db.engine, "checkout", lambda *_: runs.append(1))
+        checkpointer.finish()
+        with checkpointer.locked() as connection:
+            connection.exec_driver_sql("SELECT 1")
+        checkpointer.finish()
+        # The transaction alone.
+        assert len(runs) == 1
+        commit_pages(checkpointer, 1)
+        assert len(runs) == 3
+        checkpointer.finish()
+        assert len(runs) == 3
+
+
+def test_what_cannot_be_put_into_its_place_is_no_failure_of_what_was_written(
+    app: Flask, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source_id = make_source(app)
+    with app.app_context():
+        fails = [True]
+
+        def refuse(connection: sqlite3.Connection, *_: object) -> None:
+            if fails and threading.current_thread().name.startswith("stepboard-checkpoint"):
+                raise sqlite3.OperationalError("unable to open database file")
+
+        event.listen(db.engine, "checkout", refuse)
+        with Writer(db.engine, source_id) as writer:
+            writer.put_runs([make_run()])
+            for n in range(1, 20):
+                writer.put_step(make_step(1, n))
+        assert writer.summary.steps.added == 19
+        assert "changes are not in their places yet: " in caplog.text
+        assert "unable to open database file" in caplog.text
+        fails.clear()
+        with Writer(db.engine, source_id) as writer:
+            writer.put_step(make_step(1, 20))
+    assert count_alone(app, tmp_path) == 20
 
 
 def test_the_file_of_a_long_log_is_cut_by_the_next_who_writes(
@@ -119,22 +189,11 @@ def test_the_file_of_a_long_log_is_cut_by_the_next_who_writes(
     monkeypatch.setattr(locking, "USUAL_LOG_BYTES", limit)
     with app.app_context():
         db.engine.dispose()
-        for _ in range(3):
-            commit_pages(100)
-        Checkpointer(db.engine).finish()
+        checkpointer = Checkpointer(db.engine)
+        with checkpointer.locked() as connection:
+            write_pages(connection, 300)
+        checkpointer.finish()
         assert log.stat().st_size > 3 * limit
         db.session.add(Source(name="next", kind="osmedeus", path="elsewhere"))
         db.session.commit()
         assert log.stat().st_size == limit
-
-
-def test_a_log_that_is_short_is_not_waited_for(app: Flask) -> None:
-    with app.app_context():
-        checkpointer = Checkpointer(db.engine)
-        checkpointer.finish()
-        commit_pages(1)
-        log = log_of(app)
-        commit_pages(30)
-        checkpointer.make_room()
-        commit_pages(1)
-        assert log_of(app) == log

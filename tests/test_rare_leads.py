@@ -75,9 +75,7 @@ def test_a_page_that_is_soon_full_is_walked_to(steps: Flask) -> None:
         newest = replace(TOGETHER, sort="-started_at")
         assert find_rare_lead(newest) is None
         assert find_rare_lead(replace(newest, offset=5)) is None
-        # Of the first 36 as many; to walk to the twelfth would take more than the 40 of the index.
-        assert find_rare_lead(replace(newest, offset=6)) is None
-        assert find_rare_lead(replace(newest, offset=7)) is Step.workspace
+        assert find_rare_lead(replace(newest, offset=6)) is Step.workspace
         # And from this one where the list begins later.
         assert (
             find_rare_lead(replace(TOGETHER, started_after=START + timedelta(minutes=85))) is None
@@ -171,6 +169,25 @@ def test_what_lies_far_by_the_counts_is_not_looked_for(steps: Flask) -> None:
         assert find_rare_lead(replace(newest, offset=10)) is None
         assert find_rare_lead(replace(newest, offset=11)) is Step.workspace
         assert ids_of(replace(newest, offset=11)) == [89, 88, 87, 86, 85]
+
+
+@sqlite_only
+def test_a_short_page_is_led_too_where_nothing_passes_at_first(steps: Flask) -> None:
+    """As many rows as were looked at are no measure of a page of one row."""
+    one = replace(TOGETHER, workspace=("early.example.com",), sort="-started_at", limit=1)
+    with steps.app_context():
+        assert find_rare_lead(one) is not None
+        assert ids_of(one) == [50]
+
+
+@sqlite_only
+def test_a_walk_in_an_index_that_holds_all_is_cheaper_than_rows(steps: Flask) -> None:
+    """Both are of a hundred steps; those of the type would be looked up in the table."""
+    kind = StepFilters(step_type=("bash",), sort="-duration_ms", limit=5, offset=95)
+    with steps.app_context():
+        assert count_steps(kind).n == 100
+        assert find_rare_lead(kind) is None
+        assert ids_of(kind) == [5, 4, 3, 2, 1]
 
 
 @sqlite_only

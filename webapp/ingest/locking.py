@@ -14,7 +14,8 @@ from .bulk import told_as_by_sqlalchemy
 ADVISORY_LOCK = 7_783_412
 # A batch goes into thirteen indexes, of which it keeps so much at hand. See docs/performance.md.
 WRITING_CACHE = -65_536
-# Its changes are put into their places by the first that ends with so many pages of them.
+# A commit that leaves so many pages of changes puts them into their places, unless a writer has
+# that done beside.
 WRITING_CHECKPOINT = 16_384
 # The file of the log is written again and again: not cut meanwhile.
 WRITING_LOG_BYTES = -1

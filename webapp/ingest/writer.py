@@ -21,7 +21,6 @@ from .batches import BatchSize
 from .bulk import KEYS_PER_QUERY, RowPreparer, insert_prepared
 from .checkpoints import Checkpointer
 from .counters import get_counter, set_counter
-from .locking import locked
 from .records import ArtifactRecord, RunRecord, StepRecord, Tally, WriterSummary
 from .run_ids import RunIds
 from .step_counts import StepCountDeltas
@@ -59,7 +58,6 @@ class Writer:
     def __init__(self, engine: Engine, source_id: int) -> None:
         """Write for the source with this id through this engine."""
         self.summary = WriterSummary()
-        self._engine = engine
         self._source_id = source_id
         self._preparer = RowPreparer(engine.dialect, table_of(Step), StepValues._fields)
         self._waiting: list[_Waiting] = []
@@ -174,14 +172,12 @@ class Writer:
 
     def _write_batch(self, batch: Sequence[_Waiting]) -> Tally:
         """Write steps and the counts with them, in one transaction, in the thread of a batch."""
-        self._checkpointer.make_room()
-        with locked(self._engine, checkpoint=0) as connection:
+        with self._checkpointer.locked() as connection:
             began = time.monotonic()
             tally = self._write_steps(connection, batch)
             if tally.n_written():
                 change_version(connection)
         self._size.learn(len(batch), time.monotonic() - began)
-        self._checkpointer.begin()
         return tally
 
     @contextmanager
@@ -190,7 +186,7 @@ class Writer:
 
         What was added or changed meanwhile gives the history another version.
         """
-        with locked(self._engine, checkpoint=0) as connection:
+        with self._checkpointer.locked() as connection:
             n_before = self.summary.n_written()
             yield connection
             if self.summary.n_written() != n_before:

@@ -1,7 +1,7 @@
 """Find what leads where each filter lets many rows through, and all of them together few.
 
 Such a list was walked in its order to the end, for many seconds. So a part of it is looked at
-first; where that does not fill the page, the smallest index leads that is not too large.
+first; where that does not fill the page, the cheapest index leads, unless the walk is cheaper.
 """
 
 from collections.abc import Mapping
@@ -26,22 +26,24 @@ from .step_stretches import conditions_of_places, find_stretch
 LOOKED_AT, LOOKED_AT_EACH = 50_000, 4
 # An index of no more rows leads: to look each of them up in the table takes some seconds.
 LED = 1_000_000
-# So many where the index holds all that is asked of the rows; each then costs a tenth.
-LED_ALONE, PART_ALONE = 2_000_000, 10
+# So many where the index holds all that is asked of the rows, which makes each so much cheaper.
+LED_ALONE, TIMES_CHEAPER = 2_000_000, 30
+# How far off the rows that pass may lie, beside those that were looked at: they stand in clusters.
+CLUSTERED = 4
 # A column whose index can lead, and how many rows of the table it costs as much as.
 Lead = tuple[Column, float]
 
 
-def find_smallest(filters: StepFilters, found: Lookups) -> Column | None:
-    """Return the column whose index leads where all steps that pass are counted, if any.
+def find_cheapest(filters: StepFilters, found: Lookups) -> Column | None:
+    """Return the column whose index is cheapest to count all steps that pass along, if any.
 
     None too where one that holds all filters leads anyway.
     """
     of_any_order = filters.of_any_order()
     if db.engine.dialect.name == "postgresql" or is_wide_enough(of_any_order, found):
         return None
-    smallest = _find_smallest(of_any_order, None)
-    return None if smallest is None else smallest[0]
+    cheapest = _find_cheapest(of_any_order, None)
+    return None if cheapest is None else cheapest[0]
 
 
 def find_rare_lead(filters: StepFilters, after_id: int | None = None) -> Column | None:
@@ -52,17 +54,28 @@ def find_rare_lead(filters: StepFilters, after_id: int | None = None) -> Column 
     """
     if db.engine.dialect.name == "postgresql":
         return None
+    n = filters.offset + filters.limit
+    # To look is cheap where the page is soon full; to measure indexes is not, but by kept counts.
+    is_deep = LOOKED_AT_EACH * n > LOOKED_AT
+    if not (is_deep or filters.is_documented) and _count_first_of(filters, n, after_id) >= n:
+        return None
     lead = _find_candidate(filters.of_any_page(), filters.moment)
     if lead is None:
         return None
     leading, cost = lead
-    n = filters.offset + filters.limit
-    if cost <= _least_walk(filters, n):
+    if cost <= _cost_of_walk(filters, _least_walk(filters, n)):
         return leading
-    n_passing = _count_first(filters.of_any_page(), n, after_id, filters.moment)
-    # As if the rest were like the first.
-    is_walked = n_passing >= n or _n_looked_at(n) * n / max(n_passing, 1) < cost
-    return None if is_walked else leading
+    n_passing = _count_first_of(filters, n, after_id)
+    if n_passing >= n:
+        return None
+    n_walked = CLUSTERED * _n_looked_at(n) * n / n_passing if n_passing else float("inf")
+    is_led = cost <= _cost_of_walk(filters, min(n_walked, _n_in_walk(filters)))
+    return leading if is_led else None
+
+
+def _n_in_walk(filters: StepFilters) -> int:
+    """Return how many rows the index has that the list is walked along."""
+    return count_by_kept_counts(StepFilters(status=held_by(filters, sort_column(filters)).status))
 
 
 def _least_walk(filters: StepFilters, n: int) -> float:
@@ -72,24 +85,34 @@ def _least_walk(filters: StepFilters, n: int) -> float:
     """
     if not filters.is_documented:
         return n
-    return n * count_by_kept_counts(StepFilters()) / max(count_by_kept_counts(filters), 1)
+    return n * _n_in_walk(filters) / max(count_by_kept_counts(filters), 1)
+
+
+def _cost_of_walk(filters: StepFilters, n_walked: float) -> float:
+    """Return what it costs to walk so many rows of the list, as a `Lead` does."""
+    is_alone = is_in_index(filters, look_up(filters), sort_column(filters))
+    return n_walked / TIMES_CHEAPER if is_alone else n_walked
 
 
 def _n_looked_at(n: int) -> int:
     return max(LOOKED_AT, LOOKED_AT_EACH * n)
 
 
+def _count_first_of(filters: StepFilters, n: int, after_id: int | None) -> int:
+    return _count_first(filters.of_any_page(), n, after_id, filters.moment)
+
+
 @kept
 def _find_candidate(filters: StepFilters, _moment: datetime | None) -> Lead | None:
     """Return the cheapest index that can lead, and that the list does not go along anyway."""
     walked = sort_column(filters)
-    lead = _find_smallest(filters, walked)
+    lead = _find_cheapest(filters, walked)
     # By id the list of one workspace goes along its index.
     is_walked = lead is not None and lead[0] is Step.workspace and walked is Step.id
     return None if is_walked and len(filters.workspace) == 1 else lead
 
 
-def _find_smallest(filters: StepFilters, walked: Column | None) -> Lead | None:
+def _find_cheapest(filters: StepFilters, walked: Column | None) -> Lead | None:
     found = look_up(filters)
 
     def most(column: Column) -> int:
@@ -97,7 +120,7 @@ def _find_smallest(filters: StepFilters, walked: Column | None) -> Lead | None:
 
     sizes = measure_common(filters, found, most, walked)
     leads = [
-        (column, n / PART_ALONE if is_in_index(filters, found, column) else n)
+        (column, n / TIMES_CHEAPER if is_in_index(filters, found, column) else n)
         for column, n in sizes.items()
     ]
     return min(leads, key=lambda lead: lead[1], default=None)

@@ -22,7 +22,7 @@ from .conditions import Column, Selected
 from .counts import Total, count_by_kept_counts, count_up_to, find_span
 from .kept import kept
 from .plain import KEPT_STATEMENTS, KEPT_VALUES, fetch, fetch_again
-from .rare_leads import find_rare_lead, find_smallest
+from .rare_leads import find_cheapest, find_rare_lead
 from .sqlite_json import MOST_WRITTEN, WrittenRows, can_write, columns_to_write, write_page
 from .step_conditions import Lookups, conditions_of, sort_column
 from .step_plans import find_leading, is_empty, must_sort, order_of, plan_steps, plan_walk
@@ -263,8 +263,8 @@ def _count_found(filters: StepFilters, exact: bool, found: Lookups) -> Total:
     plan = plan_steps(filters, found, is_count=True)
     if plan.is_empty:
         return Total(0)
-    if plan.is_walk and exact and (smallest := find_smallest(filters, found)) is not None:
-        conditions = conditions_of(filters, found, smallest)
+    if plan.is_walk and exact and (cheapest := find_cheapest(filters, found)) is not None:
+        conditions = conditions_of(filters, found, cheapest)
         return count_up_to(select(Step.id).where(*conditions), exact)
     only_runs = replace(filters, run_id=(), run_uuid=()).is_documented
     if plan.is_walk and not (exact or only_runs):
