@@ -4,7 +4,8 @@ import shutil
 import sqlite3
 import threading
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,7 @@ from sqlalchemy import Connection, event
 
 from webapp import database
 from webapp.extensions import db
-from webapp.ingest import checkpoints, locking
-from webapp.ingest.batches import BatchSize
+from webapp.ingest import batches, checkpoints, locking
 from webapp.ingest.checkpoints import Checkpointer
 from webapp.ingest.locking import locked
 from webapp.ingest.writer import Writer
@@ -38,8 +38,8 @@ def count_alone(app: Flask, tmp_path: Path) -> int:
     """Count the steps in a copy of the file without its log."""
     alone = tmp_path / "alone.sqlite"
     shutil.copy(file_of(app), alone)
-    with closing(sqlite3.connect(alone)) as connection:
-        return int(connection.execute("SELECT count(*) FROM steps").fetchone()[0])
+    with closing(sqlite3.connect(alone)) as reader:
+        return count_steps(reader)
 
 
 def write_pages(connection: Connection, n: int) -> None:
@@ -60,10 +60,29 @@ def log_of(app: Flask) -> bytes:
     return file.with_name(f"{file.name}-wal").read_bytes()[16:24]
 
 
+@contextmanager
+def somebody_reads(app: Flask) -> Iterator[sqlite3.Connection]:
+    """Yield a reader of what is there by now: what comes later stays in the log for it."""
+    with closing(sqlite3.connect(file_of(app), isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        count_steps(reader)
+        yield reader
+
+
+def count_steps(reader: sqlite3.Connection) -> int:
+    return int(reader.execute("SELECT count(*) FROM steps").fetchone()[0])
+
+
+def commit_elsewhere(n: int) -> None:
+    """Commit so many pages without a look at where they are."""
+    with locked(db.engine, checkpoint=0) as connection:
+        write_pages(connection, n)
+
+
 def test_all_that_was_written_is_in_its_place_when_a_writer_ends(
     app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(BatchSize, "is_reached", lambda _self, n_rows, _n: n_rows >= 10)
+    monkeypatch.setattr(batches, "BATCH_ROWS", 10)
     write(app, [make_run()], [make_step(1, n) for n in range(1, 96)])
     assert count_alone(app, tmp_path) == 95
 
@@ -71,7 +90,7 @@ def test_all_that_was_written_is_in_its_place_when_a_writer_ends(
 def test_so_it_is_when_an_error_ends_it(
     app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(BatchSize, "is_reached", lambda _self, n_rows, _n: n_rows >= 10)
+    monkeypatch.setattr(batches, "BATCH_ROWS", 10)
     source_id = make_source(app)
     with app.app_context(), pytest.raises(ZeroDivisionError), Writer(db.engine, source_id) as one:
         one.put_runs([make_run()])
@@ -83,17 +102,15 @@ def test_so_it_is_when_an_error_ends_it(
 
 def test_a_reader_of_what_was_before_keeps_nobody_waiting(app: Flask) -> None:
     write(app, [make_run()], [make_step(1, 1)])
-    with closing(sqlite3.connect(file_of(app), isolation_level=None)) as reader:
-        reader.execute("BEGIN")
-        before = reader.execute("SELECT count(*) FROM steps").fetchone()
+    with somebody_reads(app) as reader:
         began = time.monotonic()
         for n in range(2, 50):
             write(app, [], [make_step(1, n)], source_id=1)
         # To wait for a reader takes 5 s each time.
         assert time.monotonic() - began < 60
-        assert reader.execute("SELECT count(*) FROM steps").fetchone() == before == (1,)
+        assert count_steps(reader) == 1
         reader.execute("COMMIT")
-        assert reader.execute("SELECT count(*) FROM steps").fetchone() == (49,)
+        assert count_steps(reader) == 49
 
 
 def test_a_log_that_has_grown_too_long_begins_anew(
@@ -102,18 +119,14 @@ def test_a_log_that_has_grown_too_long_begins_anew(
     monkeypatch.setattr(checkpoints, "MOST_PAGES", 60)
     with app.app_context():
         checkpointer = Checkpointer(db.engine)
-        with closing(sqlite3.connect(file_of(app), isolation_level=None)) as reader:
-            # What it reads stays in the log, which goes on so.
-            reader.execute("BEGIN")
-            reader.execute("SELECT count(*) FROM steps").fetchone()
+        with somebody_reads(app):
             commit_pages(checkpointer, 30)
             log = log_of(app)
             for _ in range(3):
                 commit_pages(checkpointer, 30)
             assert log_of(app) == log
         # Some of it is not in its place yet, so it would go on still.
-        with locked(db.engine, checkpoint=0) as connection:
-            write_pages(connection, 30)
+        commit_elsewhere(30)
         assert log_of(app) == log
         commit_pages(checkpointer, 30)
         assert log_of(app) != log
@@ -122,16 +135,11 @@ def test_a_log_that_has_grown_too_long_begins_anew(
 def test_a_log_that_is_short_is_not_waited_for(app: Flask) -> None:
     with app.app_context():
         checkpointer = Checkpointer(db.engine)
-        with closing(sqlite3.connect(file_of(app), isolation_level=None)) as reader:
-            reader.execute("BEGIN")
-            reader.execute("SELECT count(*) FROM steps").fetchone()
+        with somebody_reads(app):
             commit_pages(checkpointer, 30)
             log = log_of(app)
-        with locked(db.engine, checkpoint=0) as connection:
-            write_pages(connection, 1)
-        checkpointer.make_room()
-        with locked(db.engine, checkpoint=0) as connection:
-            write_pages(connection, 1)
+        commit_elsewhere(1)
+        commit_pages(checkpointer, 1)
         assert log_of(app) == log
 
 

@@ -10,6 +10,7 @@ from webapp.extensions import db
 from webapp.filters import StepFilters
 from webapp.models import Step
 from webapp.queries import rare_leads, step_sizes
+from webapp.queries.conditions import Column
 from webapp.queries.rare_leads import find_rare_lead
 from webapp.queries.steps import LIST_COLUMNS, count_steps, find_steps
 
@@ -50,6 +51,14 @@ def steps(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Flask:
 
 def ids_of(filters: StepFilters, after_id: int | None = None) -> list[int]:
     return [row.id for row in find_steps(filters, LIST_COLUMNS, after_id)]
+
+
+def assert_led(app: Flask, filters: StepFilters, by: Column, index: str, ids: list[int]) -> None:
+    """Assert that a column leads, that its index is what finds the page, and what that is."""
+    assert find_rare_lead(filters) is by
+    assert ids_of(filters) == ids
+    lines = explain_statements(app, lambda: ids_of(filters))
+    assert any(index in line for line in lines), lines
 
 
 @pytest.mark.parametrize("sort", ["id", "started_at", "duration_ms"])
@@ -153,10 +162,7 @@ def test_a_deep_page_of_a_workspace_in_another_order_is_led_by_its_index(steps: 
     """Of ten million steps all were looked up in the order of their names: a 503."""
     deep = StepFilters(workspace=("late.example.com",), sort="duration_ms", limit=5, offset=20)
     with steps.app_context():
-        assert find_rare_lead(deep) is Step.workspace
-        assert ids_of(deep) == [81, 82, 83, 84, 85]
-        lines = explain_statements(steps, lambda: ids_of(deep))
-        assert any("ix_steps_workspace" in line for line in lines), lines
+        assert_led(steps, deep, Step.workspace, "ix_steps_workspace", [81, 82, 83, 84, 85])
 
 
 @sqlite_only
@@ -201,12 +207,11 @@ def test_an_index_that_holds_all_that_is_asked_leads_though_it_is_larger(
         workflow_name=("nightly",), step_type=("!llm",), sort="-id", limit=5, offset=10
     )
     with steps.app_context():
-        # Sixty steps, each a tenth: to walk to the sixth is as dear.
+        # The first page is soon full.
         assert find_rare_lead(replace(deep, offset=0)) is None
-        assert find_rare_lead(deep) is Step.run_id
-        assert ids_of(deep) == [50, 49, 48, 47, 46]
-        lines = explain_statements(steps, lambda: ids_of(deep))
-        assert any("COVERING INDEX ix_steps_run_id_id" in line for line in lines), lines
+        assert_led(
+            steps, deep, Step.run_id, "COVERING INDEX ix_steps_run_id_id", [50, 49, 48, 47, 46]
+        )
         # The name is in no index that leads here, nor is the start.
         assert find_rare_lead(replace(deep, step_name="step")) is None
         assert find_rare_lead(replace(deep, sort="-started_at")) is None
@@ -220,10 +225,7 @@ def test_several_workspaces_lead_as_one_does(steps: Flask, monkeypatch: pytest.M
     both = ("late.example.com", "other.example.com")
     deep = StepFilters(workspace=both, min_duration_ms=2, limit=5, offset=33)
     with steps.app_context():
-        assert find_rare_lead(deep) is Step.workspace
-        assert ids_of(deep) == [94, 95, 96, 97, 98]
-        lines = explain_statements(steps, lambda: ids_of(deep))
-        assert any("ix_steps_workspace" in line for line in lines), lines
+        assert_led(steps, deep, Step.workspace, "ix_steps_workspace", [94, 95, 96, 97, 98])
 
 
 @sqlite_only
@@ -233,10 +235,7 @@ def test_names_that_few_steps_have_lead_a_list(steps: Flask) -> None:
         step_name="-9", workflow_name=("!recon",), sort="started_at", limit=5, offset=4
     )
     with steps.app_context():
-        assert find_rare_lead(named) is Step.step_name
-        assert ids_of(named) == [94, 95, 96, 97, 98]
-        lines = explain_statements(steps, lambda: ids_of(named))
-        assert any("ix_steps_step_name" in line for line in lines), lines
+        assert_led(steps, named, Step.step_name, "ix_steps_step_name", [94, 95, 96, 97, 98])
 
 
 @sqlite_only

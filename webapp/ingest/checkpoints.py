@@ -46,29 +46,14 @@ class Checkpointer:
     @contextmanager
     def locked(self) -> Iterator[Connection]:
         """Yield a transaction under the one write lock; what it changes is put into its place."""
-        self.make_room()
+        self._make_room()
         with locked(self._engine, checkpoint=0) as connection:
             driver: Any = connection.connection.driver_connection
             n_before = driver.total_changes if self._is_sqlite else 0
             yield connection
             is_changed = self._is_sqlite and driver.total_changes != n_before
         if is_changed:
-            self.begin()
-
-    def begin(self) -> None:
-        """After a commit: begin to put it into its place, unless an earlier one still is."""
-        self._is_due = self._is_sqlite
-        if self._is_due and not self._beside.is_busy():
-            self._beside.wait()
-            self._start()
-
-    def make_room(self) -> None:
-        """Before a transaction: where the log has grown too long, wait until all is in its place.
-
-        The transaction then begins the log anew.
-        """
-        if self._n_pages > MOST_PAGES:
-            self.finish()
+            self._begin()
 
     def finish(self) -> None:
         """Return when all that was committed is in its place, but for what readers hold back."""
@@ -78,6 +63,21 @@ class Checkpointer:
             self._beside.wait()
         if self._are_all_placed:
             self._n_pages = 0
+
+    def _begin(self) -> None:
+        """After a commit: begin to put it into its place, unless an earlier one still is."""
+        self._is_due = self._is_sqlite
+        if self._is_due and not self._beside.is_busy():
+            self._beside.wait()
+            self._start()
+
+    def _make_room(self) -> None:
+        """Before a transaction: where the log has grown too long, wait until all is in its place.
+
+        The transaction then begins the log anew.
+        """
+        if self._n_pages > MOST_PAGES:
+            self.finish()
 
     def _start(self) -> None:
         self._is_due = False

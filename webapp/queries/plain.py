@@ -1,8 +1,8 @@
 """Run statements that select columns, no entities."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from sqlalchemy import Connection, CursorResult, Dialect
 from sqlalchemy.sql.compiler import WARN_LINTING
@@ -11,11 +11,20 @@ from sqlalchemy.sql.selectable import TypedReturnsRows
 from ..extensions import db
 from ..routing import RoutedSession
 
+if TYPE_CHECKING:
+    from functools import _lru_cache_wrapper
+
 T = TypeVar("T", bound=tuple[Any, ...])
+B = TypeVar("B")
 # So many of the statements that depend on what is asked are kept as they were built.
 KEPT_STATEMENTS = 512
 # One of more values than these is too large to keep, and is built each time.
 KEPT_VALUES = 100
+
+
+def builder(kept: "_lru_cache_wrapper[B]", n_values: int) -> Callable[..., B]:
+    """Return what builds a statement of so many values: with its keeping, or past it."""
+    return kept if n_values <= KEPT_VALUES else kept.__wrapped__
 
 
 def fetch(

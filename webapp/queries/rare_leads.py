@@ -6,6 +6,7 @@ first; where that does not fill the page, the cheapest index leads, unless the w
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Select, func, select
@@ -55,9 +56,10 @@ def find_rare_lead(filters: StepFilters, after_id: int | None = None) -> Column 
     if db.engine.dialect.name == "postgresql":
         return None
     n = filters.offset + filters.limit
+    look = partial(_count_first, filters.of_any_page(), n, after_id, filters.moment)
     # To look is cheap where the page is soon full; to measure indexes is not, but by kept counts.
     is_deep = LOOKED_AT_EACH * n > LOOKED_AT
-    if not (is_deep or filters.is_documented) and _count_first_of(filters, n, after_id) >= n:
+    if not (is_deep or filters.is_documented) and look() >= n:
         return None
     lead = _find_candidate(filters.of_any_page(), filters.moment)
     if lead is None:
@@ -65,7 +67,8 @@ def find_rare_lead(filters: StepFilters, after_id: int | None = None) -> Column 
     leading, cost = lead
     if cost <= _cost_of_walk(filters, _least_walk(filters, n)):
         return leading
-    n_passing = _count_first_of(filters, n, after_id)
+    # Looked at already, it is kept.
+    n_passing = look()
     if n_passing >= n:
         return None
     n_walked = CLUSTERED * _n_looked_at(n) * n / n_passing if n_passing else float("inf")
@@ -90,16 +93,16 @@ def _least_walk(filters: StepFilters, n: int) -> float:
 
 def _cost_of_walk(filters: StepFilters, n_walked: float) -> float:
     """Return what it costs to walk so many rows of the list, as a `Lead` does."""
-    is_alone = is_in_index(filters, look_up(filters), sort_column(filters))
-    return n_walked / TIMES_CHEAPER if is_alone else n_walked
+    return n_walked / _times_cheaper(filters, sort_column(filters))
+
+
+def _times_cheaper(filters: StepFilters, leading: Column) -> int:
+    """Return how many times cheaper than a row of the table a row is in the index of a column."""
+    return TIMES_CHEAPER if is_in_index(filters, look_up(filters), leading) else 1
 
 
 def _n_looked_at(n: int) -> int:
     return max(LOOKED_AT, LOOKED_AT_EACH * n)
-
-
-def _count_first_of(filters: StepFilters, n: int, after_id: int | None) -> int:
-    return _count_first(filters.of_any_page(), n, after_id, filters.moment)
 
 
 @kept
@@ -113,16 +116,11 @@ def _find_candidate(filters: StepFilters, _moment: datetime | None) -> Lead | No
 
 
 def _find_cheapest(filters: StepFilters, walked: Column | None) -> Lead | None:
-    found = look_up(filters)
-
     def most(column: Column) -> int:
-        return LED_ALONE if is_in_index(filters, found, column) else LED
+        return LED if _times_cheaper(filters, column) == 1 else LED_ALONE
 
-    sizes = measure_common(filters, found, most, walked)
-    leads = [
-        (column, n / TIMES_CHEAPER if is_in_index(filters, found, column) else n)
-        for column, n in sizes.items()
-    ]
+    sizes = measure_common(filters, look_up(filters), most, walked)
+    leads = [(column, n / _times_cheaper(filters, column)) for column, n in sizes.items()]
     return min(leads, key=lambda lead: lead[1], default=None)
 
 

@@ -16,7 +16,7 @@ from ..models import Artifact, Run, Step
 from .conditions import Column, Selected, beside
 from .counts import run_conditions
 from .kept import kept
-from .plain import KEPT_STATEMENTS, KEPT_VALUES, fetch
+from .plain import KEPT_STATEMENTS, builder, fetch
 
 # Of so few runs in a range all are looked at, and put in order.
 FEW_RUNS = 1_000
@@ -69,7 +69,7 @@ def find_run_rows(
         values["after_id"] = after_id
     given = frozenset(values)
     leading = _find_leading(filters)
-    build = _page if filters.n_values() <= KEPT_VALUES else _page.__wrapped__
+    build = builder(_page, filters.n_values())
     statement = build(filters.of_any_page(), filters.moment, leading, given, tuple(columns))
     return fetch(statement, values).all()
 

@@ -21,7 +21,7 @@ from ..models import Run, Step
 from .conditions import Column, Selected
 from .counts import Total, count_by_kept_counts, count_up_to, find_span
 from .kept import kept
-from .plain import KEPT_STATEMENTS, KEPT_VALUES, fetch, fetch_again
+from .plain import KEPT_STATEMENTS, builder, fetch, fetch_again
 from .rare_leads import find_cheapest, find_rare_lead
 from .sqlite_json import MOST_WRITTEN, WrittenRows, can_write, columns_to_write, write_page
 from .step_conditions import Lookups, conditions_of, sort_column
@@ -165,9 +165,7 @@ class _Page:
         given = frozenset(self.values)
         # What else tells the rows stands in the values.
         bare, moment = self.filters.of_any_page(), self.filters.moment
-        # Longer lists are too much to keep.
-        is_kept = len(names) + self.filters.n_values() <= KEPT_VALUES
-        build = _build if is_kept else _build.__wrapped__
+        build = builder(_build, len(names) + self.filters.n_values())
         return build(bare, moment, run_ids, names, key, given, columns)
 
 
