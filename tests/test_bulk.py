@@ -3,12 +3,13 @@
 import _thread
 import logging
 import signal
+import sqlite3
 import threading
 from collections.abc import Iterator
 
 import pytest
 from flask import Flask
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, event, func, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from webapp.database import USUAL_CACHE, USUAL_CHECKPOINT
@@ -48,7 +49,7 @@ def test_a_row_twice_is_refused_and_told_as_by_sqlalchemy(app: Flask) -> None:
 def sizes_of(connection: Connection) -> tuple[int, ...]:
     return tuple(
         connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
-        for name in ("cache_size", "wal_autocheckpoint")
+        for name in ("cache_size", "wal_autocheckpoint", "foreign_keys")
     )
 
 
@@ -58,13 +59,42 @@ def test_a_connection_of_a_writer_has_its_usual_sizes_back(app: Flask) -> None:
         for error in (None, SourceError("cannot be read")):
             try:
                 with locked(db.engine) as connection:
-                    assert sizes_of(connection) == (WRITING_CACHE, WRITING_CHECKPOINT)
+                    assert sizes_of(connection) == (WRITING_CACHE, WRITING_CHECKPOINT, 1)
                     if error:
                         raise error
             except SourceError:
                 assert error
             with db.engine.connect() as connection:
-                assert sizes_of(connection) == (USUAL_CACHE, USUAL_CHECKPOINT)
+                assert sizes_of(connection) == (USUAL_CACHE, USUAL_CHECKPOINT, 1)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_writer_keeps_its_connection_until_it_has_written_all(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webapp.ingest.batches.BATCH_ROWS", 2)
+    source_id = make_source(app)
+    writers, ended = set[int](), []
+
+    def watch(connection: sqlite3.Connection, *_: object) -> None:
+        if not threading.current_thread().name.startswith("stepboard-checkpoint"):
+            writers.add(id(connection))
+
+    with app.app_context():
+        event.listen(db.engine, "checkout", watch)
+        event.listen(db.engine, "checkin", lambda connection, *_: ended.append(id(connection)))
+        with Writer(db.engine, source_id) as writer:
+            writer.put_runs([make_run()])
+            for n in range(1, 8):
+                writer.put_step(make_step(1, n))
+            (connection,) = writers
+            assert connection not in ended
+            writer.flush()
+            assert connection in ended
+            writer.put_step(make_step(1, 8))
+        with db.engine.connect() as one:
+            assert sizes_of(one) == (USUAL_CACHE, USUAL_CHECKPOINT, 1)
+    assert count(app) == 8
 
 
 @pytest.fixture

@@ -13,10 +13,11 @@ from flask import Flask
 from sqlalchemy import Connection, event
 
 from webapp import database
+from webapp.database import USUAL_CACHE
 from webapp.extensions import db
 from webapp.ingest import batches, checkpoints, locking
 from webapp.ingest.checkpoints import Checkpointer
-from webapp.ingest.locking import locked
+from webapp.ingest.locking import begun, writing
 from webapp.ingest.writer import Writer
 from webapp.models import Source
 
@@ -75,7 +76,7 @@ def count_steps(reader: sqlite3.Connection) -> int:
 
 def commit_elsewhere(n: int) -> None:
     """Commit so many pages without a look at where they are."""
-    with locked(db.engine, checkpoint=0) as connection:
+    with writing(db.engine, USUAL_CACHE, 0) as connection, begun(connection):
         write_pages(connection, n)
 
 

@@ -1,7 +1,10 @@
-"""Put SQLite's log of changes into their places beside the work of a writer.
+"""Keep the connection of a writer, and put SQLite's log of changes into their places beside it.
 
-By itself SQLite does so in the commit that fills the log: at ten million steps, where a batch of
-20,000 changes as many pages, a third of the time of an import.
+The connection keeps what it has read from one transaction to the next: of ten million steps each
+batch reads and changes as many pages as it has rows, mostly those of the batch before.
+
+By itself SQLite puts changes into their places in the commit that fills the log: a third of the
+time of an import.
 
 Before 3.51.3 SQLite can lose what is committed at the very moment when a checkpoint of a log that
 is all in its place is begun. So none is begun here unless something was committed since the last.
@@ -10,15 +13,19 @@ is all in its place is begun. So none is begun here unless something was committ
 import logging
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from .locking import locked
+from .bulk import references_unchecked
+from .locking import begun, writing
 from .threads import Beside
 
+# A batch goes into thirteen indexes, of which so many KiB are kept at hand; only what was read or
+# changed takes memory. See docs/performance.md.
+BULK_CACHE = -131_072
 # A log of more pages than this is not written on: it is emptied first, and begins anew. 512 MiB.
 MOST_PAGES = 131_072
 
@@ -26,7 +33,9 @@ log = logging.getLogger(__name__)
 
 
 class Checkpointer:
-    """Puts what one writer commits into its place, in a thread; on PostgreSQL nothing.
+    """Begins one writer's transactions, and puts into its place what they commit, in a thread.
+
+    On PostgreSQL there is nothing to put. The connection is kept until `finish`.
 
     What goes wrong is logged, and left to the next time: all changes are safe in the log. Another
     writer, or somebody who reads for long, can keep the log from beginning anew; then it grows.
@@ -37,6 +46,8 @@ class Checkpointer:
         self._engine = engine
         self._is_sqlite = engine.dialect.name == "sqlite"
         self._beside: Beside[None] = Beside("stepboard-checkpoint")
+        self._kept = ExitStack()
+        self._connection: Connection | None = None
         # Whether something was committed that no checkpoint has begun with.
         self._is_due = False
         # Of the log when the last one ended, and whether all of it is in its place.
@@ -44,10 +55,14 @@ class Checkpointer:
         self._are_all_placed = True
 
     @contextmanager
-    def locked(self) -> Iterator[Connection]:
-        """Yield a transaction under the one write lock; what it changes is put into its place."""
+    def locked(self, are_references_checked: bool = True) -> Iterator[Connection]:
+        """Yield a transaction under the one write lock; what it changes is put into its place.
+
+        Where references are not checked by SQLite, the block does so: see `check_references`.
+        """
         self._make_room()
-        with locked(self._engine, checkpoint=0) as connection:
+        connection = self._connect()
+        with references_unchecked(connection, not are_references_checked), begun(connection):
             driver: Any = connection.connection.driver_connection
             n_before = driver.total_changes if self._is_sqlite else 0
             yield connection
@@ -57,6 +72,16 @@ class Checkpointer:
 
     def finish(self) -> None:
         """Return when all that was committed is in its place, but for what readers hold back."""
+        self._connection = None
+        self._kept.close()
+        self._place_all()
+
+    def _connect(self) -> Connection:
+        if self._connection is None:
+            self._connection = self._kept.enter_context(writing(self._engine, BULK_CACHE, 0))
+        return self._connection
+
+    def _place_all(self) -> None:
         self._beside.wait()
         if self._is_due or not self._are_all_placed:
             self._start()
@@ -77,7 +102,7 @@ class Checkpointer:
         The transaction then begins the log anew.
         """
         if self._n_pages > MOST_PAGES:
-            self.finish()
+            self._place_all()
 
     def _start(self) -> None:
         self._is_due = False

@@ -12,7 +12,7 @@ from .bulk import told_as_by_sqlalchemy
 
 # Any number will do, so long as every writer on one PostgreSQL takes the same.
 ADVISORY_LOCK = 7_783_412
-# A batch goes into thirteen indexes, of which it keeps so much at hand. See docs/performance.md.
+# Who writes once has so much of the database at hand.
 WRITING_CACHE = -65_536
 # A commit that leaves so many pages of changes puts them into their places, unless a writer has
 # that done beside.
@@ -22,29 +22,46 @@ WRITING_LOG_BYTES = -1
 
 
 @contextmanager
-def locked(engine: Engine, checkpoint: int = WRITING_CHECKPOINT) -> Iterator[Connection]:
-    """Yield a transaction: `BEGIN IMMEDIATE` on SQLite, an advisory lock on PostgreSQL.
+def locked(engine: Engine) -> Iterator[Connection]:
+    """Yield a transaction under the one write lock.
 
-    On SQLite a commit that leaves so many pages in the log puts them into their places; 0: none.
+    On SQLite a commit that leaves many pages in the log puts them into their places.
+    """
+    with writing(engine, WRITING_CACHE, WRITING_CHECKPOINT) as connection, begun(connection):
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine, cache: int, checkpoint: int) -> Iterator[Connection]:
+    """Yield a connection for transactions that write much, with a cache of its own on SQLite.
+
+    `cache` is as in SQLite's `cache_size`; with `checkpoint` at 0 no commit puts anything into its
+    place.
     """
     with engine.connect().execution_options(immediate=True) as connection:
         if connection.dialect.name == "postgresql":
-            with connection.begin():
-                # That of requests is not for who waits for a writer, or counts ten million rows.
-                connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
-                connection.execute(select(func.pg_advisory_xact_lock(ADVISORY_LOCK)))
-                yield connection
+            yield connection
             return
         driver: Any = connection.connection.driver_connection
         with told_as_by_sqlalchemy(connection, "PRAGMA ..."):
-            _set_sizes(driver, WRITING_CACHE, checkpoint, WRITING_LOG_BYTES)
+            _set_sizes(driver, cache, checkpoint, WRITING_LOG_BYTES)
         try:
-            with connection.begin():
-                yield connection
+            yield connection
         finally:
             # What the block raised is what matters.
             with suppress(sqlite3.Error):
                 _set_sizes(driver, USUAL_CACHE, USUAL_CHECKPOINT, USUAL_LOG_BYTES)
+
+
+@contextmanager
+def begun(connection: Connection) -> Iterator[None]:
+    """Hold the lock for a transaction: `BEGIN IMMEDIATE`, an advisory lock on PostgreSQL."""
+    with connection.begin():
+        if connection.dialect.name == "postgresql":
+            # That of requests is not for who waits for a writer, or counts ten million rows.
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            connection.execute(select(func.pg_advisory_xact_lock(ADVISORY_LOCK)))
+        yield
 
 
 def _set_sizes(driver: Any, cache: int, checkpoint: int, log_bytes: int) -> None:

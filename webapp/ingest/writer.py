@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine, Row, bindparam, delete, insert, selec
 
 from ..models import Artifact, Base, Run, Step, table_of
 from .batches import BatchSize
-from .bulk import KEYS_PER_QUERY, RowPreparer, insert_prepared
+from .bulk import KEYS_PER_QUERY, RowPreparer, check_references, insert_prepared
 from .checkpoints import Checkpointer
 from .counters import get_counter, set_counter
 from .records import ArtifactRecord, RunRecord, StepRecord, Tally, WriterSummary
@@ -157,6 +157,7 @@ class Writer:
         self._begin_batch()
         self._await_batch()
         self._checkpointer.finish()
+        self._size.begin_anew()
 
     def _begin_batch(self) -> None:
         """Begin to write the waiting steps, once the batch before is written."""
@@ -172,7 +173,7 @@ class Writer:
 
     def _write_batch(self, batch: Sequence[_Waiting]) -> Tally:
         """Write steps and the counts with them, in one transaction, in the thread of a batch."""
-        with self._checkpointer.locked() as connection:
+        with self._checkpointer.locked(are_references_checked=False) as connection:
             began = time.monotonic()
             tally = self._write_steps(connection, batch)
             if tally.n_written():
@@ -232,7 +233,7 @@ class Writer:
         deltas = StepCountDeltas()
         added: list[list[Any]] = []
         changed: list[tuple[int, StepValues]] = []
-        names: set[str] = set()
+        names, runs = set[str](), set[int]()
         for source_key, place_key, values, row in batch:
             old = old_rows.get(source_key) or old_rows.get(place_key)
             if old is None:
@@ -246,6 +247,9 @@ class Writer:
             else:
                 continue
             names.add(values.step_name)
+            runs.add(values.run_id)
+        for name, referred in (("source_id", {self._source_id}), ("run_id", runs)):
+            check_references(connection, table_of(Step).c[name], referred)
         if added:
             insert_prepared(connection, table_of(Step), STEP_COLUMNS, added)
             set_counter(connection, Step.__tablename__, last_id)
