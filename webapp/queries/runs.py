@@ -6,7 +6,17 @@ from datetime import datetime
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Row, Select, Text, bindparam, func, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Row,
+    Select,
+    Text,
+    bindparam,
+    func,
+    select,
+)
 from sqlalchemy.orm import joinedload
 from werkzeug.exceptions import NotFound
 
@@ -16,7 +26,7 @@ from ..models import Artifact, Run, Step
 from .conditions import Column, Selected, beside
 from .counts import run_conditions
 from .kept import kept
-from .plain import KEPT_STATEMENTS, builder, fetch
+from .plain import KEPT_STATEMENTS, builder, fetch, fetch_again
 
 # Of so few runs in a range all are looked at, and put in order.
 FEW_RUNS = 1_000
@@ -222,9 +232,13 @@ def count_artifacts_of_run(run_id: int) -> int:
 
 def find_neighbour(run_id: int, position: int, forward: bool) -> Row[tuple[int, str]] | None:
     """Return (id, step_name) of the step before or after this place in a run, if there is one."""
-    statement = select(Step.id, Step.step_name).where(Step.run_id == run_id).limit(1)
+    return fetch_again(_neighbour(forward), {"of_run": run_id, "place": position}).first()
+
+
+@cache
+def _neighbour(forward: bool) -> Select[tuple[int, str]]:
+    of_run, place = bindparam("of_run", type_=BigInteger), bindparam("place", type_=Integer)
+    statement = select(Step.id, Step.step_name).where(Step.run_id == of_run).limit(1)
     if forward:
-        statement = statement.where(Step.position > position).order_by(Step.position)
-    else:
-        statement = statement.where(Step.position < position).order_by(Step.position.desc())
-    return db.session.execute(statement).first()
+        return statement.where(Step.position > place).order_by(Step.position)
+    return statement.where(Step.position < place).order_by(Step.position.desc())

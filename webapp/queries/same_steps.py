@@ -1,20 +1,21 @@
 """Find the same step in other runs of its workflow, and how long it usually takes."""
 
 from collections.abc import Sequence
+from functools import cache
 from statistics import median
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, Select, bindparam, select
 
 from ..models import Run, Step, StepStatus
-from .plain import fetch
+from .plain import fetch_again
 
 # The usual time is the median of so many that completed, the latest; fewer do, but not too few.
 LATEST = 20
 FEWEST = 3
 SHOWN = 6
 # Of a name that other workflows have too, no more rows than these are looked at.
-WALKED = 1_000
+WALKED = 500
 
 
 class SameSteps(NamedTuple):
@@ -26,14 +27,21 @@ class SameSteps(NamedTuple):
 
 def find_same_steps(step: Step, workflow_name: str) -> SameSteps:
     """Return the same step in the latest other runs of this workflow; one statement."""
+    values = {"name": step.step_name, "of_workflow": workflow_name, "of_run": step.run_id}
+    rows = fetch_again(_same_steps(), values).all()
+    return SameSteps(rows[:SHOWN], _find_usual(rows))
+
+
+@cache
+def _same_steps() -> Select[Any]:
     # Its index gives the latest of a name first; the rows of other workflows are left out after.
     latest = (
         select(Step.id)
-        .where(Step.step_name == step.step_name)
+        .where(Step.step_name == bindparam("name"))
         .order_by(Step.id.desc())
         .limit(WALKED)
     )
-    statement = (
+    return (
         select(
             Step.id,
             Step.run_id,
@@ -44,12 +52,14 @@ def find_same_steps(step: Step, workflow_name: str) -> SameSteps:
             Step.duration_ms,
         )
         .join(Run, Run.id == Step.run_id)
-        .where(Step.id.in_(latest), Run.workflow_name == workflow_name, Step.run_id != step.run_id)
+        .where(
+            Step.id.in_(latest),
+            Run.workflow_name == bindparam("of_workflow"),
+            Step.run_id != bindparam("of_run"),
+        )
         .order_by(Step.id.desc())
         .limit(LATEST * 3)
     )
-    rows = fetch(statement).all()
-    return SameSteps(rows[:SHOWN], _find_usual(rows))
 
 
 def _find_usual(rows: Sequence[Row[Any]]) -> int | None:
