@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 class Checkpointer:
     """Begins one writer's transactions, and puts into its place what they commit, in a thread.
 
-    On PostgreSQL there is nothing to put. The connection is kept until `finish`.
+    On PostgreSQL there is nothing to put. SQLite's connection is kept until `finish`.
 
     What goes wrong is logged, and left to the next time: all changes are safe in the log. Another
     writer, or somebody who reads for long, can keep the log from beginning anew; then it grows.
@@ -61,8 +61,11 @@ class Checkpointer:
         Where references are not checked by SQLite, the block does so: see `check_references`.
         """
         self._make_room()
-        connection = self._connect()
-        with references_unchecked(connection, not are_references_checked), begun(connection):
+        with (
+            self._connected() as connection,
+            references_unchecked(connection, not are_references_checked),
+            begun(connection),
+        ):
             driver: Any = connection.connection.driver_connection
             n_before = driver.total_changes if self._is_sqlite else 0
             yield connection
@@ -76,10 +79,16 @@ class Checkpointer:
         self._kept.close()
         self._place_all()
 
-    def _connect(self) -> Connection:
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        if not self._is_sqlite:
+            # It has no cache of its own, and one that was lost meanwhile is replaced.
+            with writing(self._engine, BULK_CACHE, 0) as connection:
+                yield connection
+            return
         if self._connection is None:
             self._connection = self._kept.enter_context(writing(self._engine, BULK_CACHE, 0))
-        return self._connection
+        yield self._connection
 
     def _place_all(self) -> None:
         self._beside.wait()
