@@ -4,6 +4,7 @@ import itertools
 import random
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import orjson
 import pytest
@@ -174,10 +175,41 @@ def test_a_name_is_looked_for_as_it_stands_whatever_its_case(
 ) -> None:
     with app.app_context():
         _assert_same(rows, StepFilters(step_name=name))
-        # So many names that they are compared by their text.
+        # So many names that a statement cannot list them.
         for module in (step_conditions, step_sizes):
             monkeypatch.setattr(module, "LISTED_NAMES", 0)
-        _assert_same(rows, StepFilters(step_name=name, status=("completed",), sort="-id"))
+        for filters in (
+            StepFilters(step_name=name, status=("completed",), sort="-id"),
+            StepFilters(step_name=name),
+            StepFilters(step_name=name, status=("!failed",), step_type=("bash",)),
+            StepFilters(step_name=name, workspace=(WORKSPACES[0],), sort="-id"),
+            StepFilters(step_name=name, recovered="no"),
+        ):
+            _assert_same(rows, filters)
+
+
+@pytest.mark.usefixtures("rows")
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("others", "by"),
+    [
+        ({}, "step_name"),
+        ({"status": ("failed",), "step_type": ("!bash",)}, "step_name"),
+        ({"workspace": ("100%",)}, "workspace"),
+    ],
+)
+def test_names_too_many_to_list_are_looked_up_where_their_index_holds_all_that_is_asked(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, others: dict[str, Any], by: str
+) -> None:
+    for module in (step_conditions, step_sizes):
+        monkeypatch.setattr(module, "LISTED_NAMES", 0)
+    for name in ("COUNTED", "RARE"):
+        monkeypatch.setattr(step_sizes, name, 0)
+    filters = StepFilters(step_name="n", **others)
+    plan = explain_statements(app, lambda: count_steps(filters, exact=True))
+    last = [line for line in plan if line.startswith(("SEARCH steps", "SCAN steps"))][-1]
+    assert f"({by}=?)" in last
+    assert by == "workspace" or "USING COVERING INDEX" in last
 
 
 def test_a_page_counts_names_so_far_and_says_so(

@@ -2,10 +2,11 @@
 
 from sqlalchemy import CTE, func, literal, literal_column, select
 
-from ..models import Run, Step, StepName
+from ..models import Run, Step
 from .conditions import Column
 from .kept import kept
 from .plain import fetch
+from .step_conditions import names_with
 
 # What a form suggests while its reader types, and how much of it.
 SUGGESTED: dict[str, Column] = {
@@ -45,8 +46,7 @@ def find_workspace_names() -> list[str]:
 
 def find_step_names(contains: str, most: int) -> list[str]:
     """Return up to so many of the step names that contain a text; case is ignored."""
-    statement = select(StepName.name).where(StepName.name.icontains(contains, autoescape=True))
-    return list(fetch(statement.limit(most)).scalars())
+    return list(fetch(names_with(contains).limit(most)).scalars())
 
 
 @kept

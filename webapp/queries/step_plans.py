@@ -189,12 +189,19 @@ def _used_columns(filters: StepFilters, found: Lookups) -> list[Column]:
 
 
 def _find_wide(filters: StepFilters, found: Lookups) -> Column | None:
-    """Return a filtered column whose index holds most other filters."""
+    """Return a filtered column whose index holds most other filters.
+
+    Names that are too many to list are most of the table: their index must hold all filters.
+    """
+    bare = filters.of_any_order()
+    are_names_good = are_listed(found.names) or (
+        bool(found.names) and is_in_index(bare, found, Step.step_name)
+    )
     used = (
         filters.has_starts,
         filters.has_ends,
         filters.has_durations,
-        are_listed(found.names),
+        are_names_good,
         bool(filters.workflow_name or filters.target),
     )
     return next((column for column, is_used in zip(_WIDE, used, strict=True) if is_used), None)
