@@ -6,15 +6,17 @@ import signal
 import sqlite3
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import Connection, event, func, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from webapp.database import USUAL_CACHE, USUAL_CHECKPOINT
 from webapp.extensions import db
 from webapp.ingest.bulk import insert_rows
+from webapp.ingest.checkpoints import BULK_CACHE
 from webapp.ingest.errors import SourceError
 from webapp.ingest.locking import WRITING_CACHE, WRITING_CHECKPOINT, locked
 from webapp.ingest.writer import Writer
@@ -46,11 +48,11 @@ def test_a_row_twice_is_refused_and_told_as_by_sqlalchemy(app: Flask) -> None:
         assert "hunter2" not in str(raised.value)
 
 
+SIZES = ("cache_size", "wal_autocheckpoint", "foreign_keys")
+
+
 def sizes_of(connection: Connection) -> tuple[int, ...]:
-    return tuple(
-        connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
-        for name in ("cache_size", "wal_autocheckpoint", "foreign_keys")
-    )
+    return tuple(connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in SIZES)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -68,33 +70,75 @@ def test_a_connection_of_a_writer_has_its_usual_sizes_back(app: Flask) -> None:
                 assert sizes_of(connection) == (USUAL_CACHE, USUAL_CHECKPOINT, 1)
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_writer_keeps_its_connection_until_it_has_written_all(
-    app: Flask, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def bulk_writer(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Writer]:
+    """Write batches of two steps of a run."""
     monkeypatch.setattr("webapp.ingest.batches.BATCH_ROWS", 2)
     source_id = make_source(app)
-    writers, ended = set[int](), []
+    with app.app_context(), Writer(db.engine, source_id) as writer:
+        writer.put_runs([make_run()])
+        yield writer
 
-    def watch(connection: sqlite3.Connection, *_: object) -> None:
-        if not threading.current_thread().name.startswith("stepboard-checkpoint"):
-            writers.add(id(connection))
 
-    with app.app_context():
-        event.listen(db.engine, "checkout", watch)
-        event.listen(db.engine, "checkin", lambda connection, *_: ended.append(id(connection)))
-        with Writer(db.engine, source_id) as writer:
-            writer.put_runs([make_run()])
-            for n in range(1, 8):
-                writer.put_step(make_step(1, n))
-            (connection,) = writers
-            assert connection not in ended
-            writer.flush()
-            assert connection in ended
-            writer.put_step(make_step(1, 8))
-        with db.engine.connect() as one:
-            assert sizes_of(one) == (USUAL_CACHE, USUAL_CHECKPOINT, 1)
-    assert count(app) == 8
+def put_steps(writer: Writer, first: int, last: int, run_id: int = 1) -> None:
+    """Put some steps; return when all of them that make batches are written."""
+    for n in range(first, last + 1):
+        writer.put_step(make_step(run_id, n))
+    writer._await_batch()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_writer_has_a_connection_of_its_own_until_all_is_written(
+    app: Flask, bulk_writer: Writer
+) -> None:
+    sizes, statements, connections = [], list[str](), set[int]()
+    write_steps = Writer._write_steps
+
+    def watch(writer: Writer, connection: Connection, batch: Any) -> Any:
+        driver: Any = connection.connection.driver_connection
+        connections.add(id(driver))
+        sizes.append(sizes_of(connection))
+        driver.set_trace_callback(statements.append)
+        return write_steps(writer, connection, batch)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Writer, "_write_steps", watch)
+        put_steps(bulk_writer, 1, 6)
+        put_steps(bulk_writer, 7, 7)
+        bulk_writer.flush()
+    # Without these two SQLite keeps copies of pages, in a journal for each statement.
+    assert sizes == [(BULK_CACHE, 0, 0)] * 4
+    assert sum(one.startswith("INSERT OR FAIL INTO steps ") for one in statements) >= 3
+    assert len(connections) == 1
+    assert count(app) == 7
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_nobody_has_the_connection_of_a_writer_after_it(app: Flask, bulk_writer: Writer) -> None:
+    put_steps(bulk_writer, 1, 2)
+    own: Any = bulk_writer._checkpointer._connected
+    with own() as connection:
+        driver = connection.connection.driver_connection
+    with pytest.raises(IntegrityError):
+        put_steps(bulk_writer, 3, 4, run_id=999)
+    assert driver.execute("PRAGMA foreign_keys").fetchone() == (1,)
+    bulk_writer.flush()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        driver.execute("SELECT 1")
+    with db.engine.connect() as connection:
+        assert sizes_of(connection) == (USUAL_CACHE, USUAL_CHECKPOINT, 1)
+    assert count(app) == 2
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_connection_lost_between_two_batches_is_replaced(app: Flask, bulk_writer: Writer) -> None:
+    put_steps(bulk_writer, 1, 2)
+    with db.engine.connect() as connection:
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {}"
+        mine = "datname = current_database() AND pid != pg_backend_pid()"
+        connection.exec_driver_sql(others.format(mine))
+    put_steps(bulk_writer, 3, 4)
+    assert count(app) == 4
 
 
 @pytest.fixture

@@ -133,6 +133,23 @@ def test_a_log_that_has_grown_too_long_begins_anew(
         assert log_of(app) != log
 
 
+def test_a_log_begins_anew_in_the_middle_of_a_writer_too(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "MOST_PAGES", 10)
+    with app.app_context():
+        checkpointer = Checkpointer(db.engine)
+        logs = set()
+        for _ in range(4):
+            with checkpointer.locked() as connection:
+                write_pages(connection, 30)
+            logs.add(log_of(app))
+            # By the next transaction it is long done, usually.
+            checkpointer._beside.wait()
+        checkpointer.finish()
+    assert len(logs) == 4
+
+
 def test_a_log_that_is_short_is_not_waited_for(app: Flask) -> None:
     with app.app_context():
         checkpointer = Checkpointer(db.engine)

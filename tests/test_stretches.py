@@ -22,7 +22,7 @@ ENDED_LATE = StepFilters(ended_after=START + 96 * MINUTE, sort="started_at")
 @pytest.fixture
 def steps(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Flask:
     """Write a hundred steps, of which a list looks at five to see whether it begins at once."""
-    monkeypatch.setattr(step_stretches, "FIRST_ROWS", 5)
+    monkeypatch.setattr(step_stretches, "TRIES", ((5, 1_000),))
     steps = [
         make_step(1, n, started_at=START + n * MINUTE, completed_at=START + (n + 10) * MINUTE)
         for n in range(1, 101)
@@ -62,7 +62,7 @@ def test_a_list_that_begins_at_once_is_not_led(
         early = replace(BEGAN_LATE, started_after=START + 5 * MINUTE)
         assert find_stretch(early) == {}
         assert find_stretch(replace(early, started_after=START + 6 * MINUTE)) != {}
-        monkeypatch.setattr(step_stretches, "FIRST_ROWS", 91)
+        monkeypatch.setattr(step_stretches, "TRIES", ((91, 1_000),))
         assert find_stretch(BEGAN_LATE) == {}
 
 
@@ -70,17 +70,29 @@ def test_a_range_that_begins_at_once_ends_where_its_rows_end(
     steps: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What few of it pass was looked for to the end of the table."""
-    monkeypatch.setattr(step_stretches, "FIRST_ROWS", 100)
+    monkeypatch.setattr(step_stretches, "TRIES", ((100, 1_000),))
     with steps.app_context():
         between = replace(BEGAN_LATE, started_after=START, started_before=START + 9 * MINUTE)
         assert find_stretch(between) == {"first_id": 1, "last_id": 8}
 
 
-def test_a_range_of_too_many_rows_is_not_looked_through(
-    steps: Flask, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("tries", "is_led"),
+    [
+        (((5, 9),), False),
+        (((5, 10),), True),
+        # Larger, it has to begin further off.
+        (((5, 9), (90, 10)), True),
+        (((5, 9), (91, 10)), False),
+        (((5, 9), (90, 9)), False),
+    ],
+)
+def test_the_larger_a_range_the_later_it_begins_where_it_is_looked_through(
+    steps: Flask,
+    monkeypatch: pytest.MonkeyPatch,
+    tries: tuple[tuple[int, int], ...],
+    is_led: bool,
 ) -> None:
+    monkeypatch.setattr(step_stretches, "TRIES", tries)
     with steps.app_context():
-        monkeypatch.setattr(step_stretches, "STRETCHED", 9)
-        assert find_stretch(BEGAN_LATE) == {}
-        monkeypatch.setattr(step_stretches, "STRETCHED", 10)
-        assert find_stretch(BEGAN_LATE) == {"first_id": 91, "last_id": 100}
+        assert find_stretch(BEGAN_LATE) == ({"first_id": 91, "last_id": 100} if is_led else {})

@@ -171,14 +171,7 @@ def test_where_batches_take_long_they_become_small(
 
 @pytest.mark.parametrize(
     ("n_rows", "seconds", "then"),
-    [
-        (20_000, 0.4, 20_000),
-        (20_000, 2.0, 10_000),
-        (20_000, 0.0, 20_000),
-        (2_000, 0.1, 8_000),
-        (9, 9.0, 1_000),
-        (9, 0.0, 1_000),
-    ],
+    [(20_000, 0.4, 20_000), (20_000, 2.0, 10_000), (2_000, 0.0, 20_000), (9, 9.0, 1_000)],
 )
 def test_a_batch_is_meant_to_take_a_second(n_rows: int, seconds: float, then: int) -> None:
     size = BatchSize()
@@ -221,9 +214,13 @@ def test_an_error_of_the_source_is_told_and_not_that_of_the_batch(
     assert recount(app) == {}
 
 
-def test_references_are_checked_of_steps_that_change_too(app: Flask) -> None:
+def test_references_are_checked_of_steps_that_change_too(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webapp.ingest.bulk.KEYS_PER_QUERY", 1)
     write(app, [make_run()], [make_step(1, 1), make_step(1, 2)])
     with app.app_context(), pytest.raises(IntegrityError), Writer(db.engine, 1) as writer:
+        writer.put_step(make_step(1, 3))
         writer.put_step(make_step(999, 2, source_key=make_step(1, 2).source_key))
     with app.app_context(), pytest.raises(IntegrityError), Writer(db.engine, 999) as writer:
         writer.put_step(make_step(1, 3))

@@ -2,11 +2,8 @@
 
 # The larger the batch, the seldomer each page of the indexes is written.
 BATCH_ROWS = 20_000
-# Nothing waits to be written yet, which takes longer than to gather it; the least, where the
-# database is slow.
+# Nothing is known of the database yet; the least, where it is slow.
 FIRST_ROWS, LEAST_ROWS = 5_000, 1_000
-# So many times as many as the batch before, that it is gathered while that is written.
-GROWTH = 4
 # Two batches are in memory at once.
 BATCH_CHARACTERS = 16 * 1024 * 1024
 # While a batch is written nobody else can write, a login neither, which waits for 5 s at most.
@@ -20,10 +17,6 @@ class BatchSize:
         """Begin with a small one."""
         self._rows = min(FIRST_ROWS, BATCH_ROWS)
 
-    def begin_anew(self) -> None:
-        """Let the next batch be a small one again: nothing is written meanwhile."""
-        self._rows = min(FIRST_ROWS, self._rows)
-
     def is_reached(self, n_rows: int, n_characters: int) -> bool:
         """Tell whether no more steps should wait."""
         return n_rows >= self._rows or n_characters >= BATCH_CHARACTERS
@@ -31,4 +24,4 @@ class BatchSize:
     def learn(self, n_rows: int, seconds: float) -> None:
         """Go by how long so many rows took to write."""
         fitting = int(n_rows * BATCH_S / seconds) if seconds else BATCH_ROWS
-        self._rows = min(max(min(fitting, n_rows * GROWTH), LEAST_ROWS), BATCH_ROWS)
+        self._rows = min(max(fitting, LEAST_ROWS), BATCH_ROWS)

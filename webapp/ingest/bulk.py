@@ -1,13 +1,14 @@
 """Write many rows by the driver itself: what SQLAlchemy adds costs as much as the insert."""
 
-from collections.abc import Iterator, Sequence, Set
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from typing import Any
 
 from psycopg.sql import SQL, Identifier
-from sqlalchemy import Column, Connection, Dialect, Table, func, select
+from sqlalchemy import Connection, Dialect, Table, func, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 # SQLite takes so many rows by one statement, which it runs without a look at Python in between.
 ROWS_AT_ONCE = 1_000
@@ -54,9 +55,9 @@ def insert_rows(connection: Connection, table: Table, names: Sequence[str], rows
 
 
 def insert_prepared(connection: Connection, table: Table, names: Sequence[str], rows: Rows) -> None:
-    """Insert rows that stand as the driver takes them; after an error the transaction must end.
+    """Insert rows that stand as the driver takes them.
 
-    Some of the rows may be in it by then.
+    After an error some of them are there: the transaction, or the savepoint, has to be rolled back.
     """
     if not rows:
         return
@@ -65,21 +66,21 @@ def insert_prepared(connection: Connection, table: Table, names: Sequence[str], 
         return
     quote = connection.dialect.identifier_preparer.quote
     # To take one statement back SQLite keeps a copy of each page that it changes: for rows that go
-    # to places all over an index, a fifth of the time.
+    # to places all over an index, a fifth of the time. It does so too where it checks references.
     into = f"INSERT OR FAIL INTO {quote(table.name)} ({', '.join(map(quote, names))})"
     _run(connection, into, "", len(names), rows)
 
 
 @contextmanager
-def references_unchecked(connection: Connection, are_unchecked: bool) -> Iterator[None]:
-    """Let SQLite not check references in the transactions of a block, if so wanted.
+def references_unchecked(connection: Connection) -> Iterator[None]:
+    """Let SQLite not check references in the transactions of a block, which has to do so itself.
 
-    With such checks it keeps copies of pages, whatever `insert_prepared` says.
+    With such checks it keeps copies of pages, whatever `insert_prepared` says. PostgreSQL goes on.
     """
-    driver: Any = connection.connection.driver_connection
-    if not are_unchecked or connection.dialect.name != "sqlite":
+    if connection.dialect.name != "sqlite":
         yield
         return
+    driver: Any = connection.connection.driver_connection
     driver.execute("PRAGMA foreign_keys = OFF")
     try:
         yield
@@ -87,17 +88,22 @@ def references_unchecked(connection: Connection, are_unchecked: bool) -> Iterato
         driver.execute("PRAGMA foreign_keys = ON")
 
 
-def check_references(connection: Connection, column: Column[Any], values: Set[Any]) -> None:
-    """Raise `IntegrityError` unless all values of a column are there where it refers to."""
-    (reference,) = column.foreign_keys
-    ordered = sorted(values)
-    for start in range(0, len(ordered), KEYS_PER_QUERY):
-        some = ordered[start : start + KEYS_PER_QUERY]
-        query = select(func.count()).where(reference.column.in_(some))
-        if connection.execute(query).scalar_one() < len(some):
-            dialect: Any = connection.dialect
-            with told_as_by_sqlalchemy(connection, f"REFERENCES {reference.target_fullname}"):
-                raise dialect.dbapi.IntegrityError("FOREIGN KEY constraint failed")
+def check_references(connection: Connection, table: Table, values: Mapping[str, Set[Any]]) -> None:
+    """Raise `IntegrityError` unless all is there that the columns of a table refer to.
+
+    `values` has those of each column that refers to another table. PostgreSQL checks by itself.
+    """
+    if connection.dialect.name != "sqlite":
+        return
+    for column in (one for one in table.columns if one.foreign_keys):
+        (reference,) = column.foreign_keys
+        ordered = sorted(values[column.name])
+        for start in range(0, len(ordered), KEYS_PER_QUERY):
+            some = ordered[start : start + KEYS_PER_QUERY]
+            query = select(func.count()).where(reference.column.in_(some))
+            if connection.execute(query).scalar_one() < len(some):
+                error = sqlite3.IntegrityError("FOREIGN KEY constraint failed")
+                raise IntegrityError(f"REFERENCES {reference.target_fullname}", None, error)
 
 
 def new_upsert(connection: Connection, table: Table) -> Upsert:

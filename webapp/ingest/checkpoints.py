@@ -13,7 +13,7 @@ is all in its place is begun. So none is begun here unless something was committ
 import logging
 import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -55,15 +55,15 @@ class Checkpointer:
         self._are_all_placed = True
 
     @contextmanager
-    def locked(self, are_references_checked: bool = True) -> Iterator[Connection]:
+    def locked(self, is_unchecked: bool = False) -> Iterator[Connection]:
         """Yield a transaction under the one write lock; what it changes is put into its place.
 
-        Where references are not checked by SQLite, the block does so: see `check_references`.
+        If it is unchecked, the block has to check references: see `check_references`.
         """
         self._make_room()
         with (
             self._connected() as connection,
-            references_unchecked(connection, not are_references_checked),
+            references_unchecked(connection) if is_unchecked else nullcontext(),
             begun(connection),
         ):
             driver: Any = connection.connection.driver_connection
@@ -75,19 +75,23 @@ class Checkpointer:
 
     def finish(self) -> None:
         """Return when all that was committed is in its place, but for what readers hold back."""
-        self._connection = None
-        self._kept.close()
-        self._place_all()
+        try:
+            self._place_all()
+        finally:
+            self._connection = None
+            self._kept.close()
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
         if not self._is_sqlite:
-            # It has no cache of its own, and one that was lost meanwhile is replaced.
-            with writing(self._engine, BULK_CACHE, 0) as connection:
+            # PostgreSQL's has no cache of its own, and one that was lost meanwhile is replaced.
+            with writing(self._engine) as connection:
                 yield connection
             return
         if self._connection is None:
             self._connection = self._kept.enter_context(writing(self._engine, BULK_CACHE, 0))
+            # Nobody has it after this one: it is closed.
+            self._kept.callback(self._connection.invalidate)
         yield self._connection
 
     def _place_all(self) -> None:

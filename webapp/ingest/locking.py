@@ -27,12 +27,14 @@ def locked(engine: Engine) -> Iterator[Connection]:
 
     On SQLite a commit that leaves many pages in the log puts them into their places.
     """
-    with writing(engine, WRITING_CACHE, WRITING_CHECKPOINT) as connection, begun(connection):
+    with writing(engine) as connection, begun(connection):
         yield connection
 
 
 @contextmanager
-def writing(engine: Engine, cache: int, checkpoint: int) -> Iterator[Connection]:
+def writing(
+    engine: Engine, cache: int = WRITING_CACHE, checkpoint: int = WRITING_CHECKPOINT
+) -> Iterator[Connection]:
     """Yield a connection for transactions that write much, with a cache of its own on SQLite.
 
     `cache` is as in SQLite's `cache_size`; with `checkpoint` at 0 no commit puts anything into its

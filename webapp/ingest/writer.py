@@ -157,7 +157,6 @@ class Writer:
         self._begin_batch()
         self._await_batch()
         self._checkpointer.finish()
-        self._size.begin_anew()
 
     def _begin_batch(self) -> None:
         """Begin to write the waiting steps, once the batch before is written."""
@@ -173,8 +172,13 @@ class Writer:
 
     def _write_batch(self, batch: Sequence[_Waiting]) -> Tally:
         """Write steps and the counts with them, in one transaction, in the thread of a batch."""
-        with self._checkpointer.locked(are_references_checked=False) as connection:
+        with self._checkpointer.locked(is_unchecked=True) as connection:
             began = time.monotonic()
+            referred = {
+                "source_id": {self._source_id},
+                "run_id": {one.values.run_id for one in batch},
+            }
+            check_references(connection, table_of(Step), referred)
             tally = self._write_steps(connection, batch)
             if tally.n_written():
                 change_version(connection)
@@ -233,7 +237,7 @@ class Writer:
         deltas = StepCountDeltas()
         added: list[list[Any]] = []
         changed: list[tuple[int, StepValues]] = []
-        names, runs = set[str](), set[int]()
+        names: set[str] = set()
         for source_key, place_key, values, row in batch:
             old = old_rows.get(source_key) or old_rows.get(place_key)
             if old is None:
@@ -247,9 +251,6 @@ class Writer:
             else:
                 continue
             names.add(values.step_name)
-            runs.add(values.run_id)
-        for name, referred in (("source_id", {self._source_id}), ("run_id", runs)):
-            check_references(connection, table_of(Step).c[name], referred)
         if added:
             insert_prepared(connection, table_of(Step), STEP_COLUMNS, added)
             set_counter(connection, Step.__tablename__, last_id)

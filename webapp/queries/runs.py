@@ -6,17 +6,7 @@ from datetime import datetime
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Integer,
-    Row,
-    Select,
-    Text,
-    bindparam,
-    func,
-    select,
-)
+from sqlalchemy import BigInteger, ColumnElement, Row, Select, Text, bindparam, func, select
 from sqlalchemy.orm import joinedload
 from werkzeug.exceptions import NotFound
 
@@ -237,8 +227,7 @@ def find_neighbour(run_id: int, position: int, forward: bool) -> Row[tuple[int, 
 
 @cache
 def _neighbour(forward: bool) -> Select[tuple[int, str]]:
-    of_run, place = bindparam("of_run", type_=BigInteger), bindparam("place", type_=Integer)
-    statement = select(Step.id, Step.step_name).where(Step.run_id == of_run).limit(1)
+    statement = select(Step.id, Step.step_name).where(Step.run_id == bindparam("of_run")).limit(1)
     if forward:
-        return statement.where(Step.position > place).order_by(Step.position)
-    return statement.where(Step.position < place).order_by(Step.position.desc())
+        return statement.where(Step.position > bindparam("place")).order_by(Step.position)
+    return statement.where(Step.position < bindparam("place")).order_by(Step.position.desc())

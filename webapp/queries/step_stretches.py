@@ -5,7 +5,7 @@ from datetime import datetime
 from operator import ge, gt, le, lt
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, select
+from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select
 
 from ..filters import StepFilters
 from ..models import Step
@@ -16,11 +16,11 @@ from .step_conditions import NOTHING, conditions_of, sort_column
 from .step_plans import order_of, plan_rows
 from .step_sizes import alone
 
-# A range of no more rows than this is looked through for where its rows lie, in its index alone: a
-# second or two, once. To walk as many rows of the list to its beginning takes six times as long.
-STRETCHED = 10_000_000
-# Where one of so many first rows passes a range without an end, the list need not be led to it.
-FIRST_ROWS = 200
+# Where one of so many first rows of the list passes a range without an end, the list need not be
+# led to it. Else a range of up to so many rows is looked through for where these lie, in its index
+# alone. A row of the list, walked in vain, costs some six of them: where the list begins late,
+# millions are worth it.
+TRIES = ((200, 1_000_000), (50_000, 10_000_000))
 # What says by these names where the rows of a page stand, in a list of ids or of starts.
 PLACES: dict[str, tuple[Column, Callable[..., ColumnElement[bool]]]] = {
     "after_id": (Step.id, gt),
@@ -69,17 +69,11 @@ def _find_stretch(filters: StepFilters, _moment: datetime | None) -> dict[str, A
         if range_column is column or (before if is_descending else after) is None:
             continue
         is_open = (after if is_descending else before) is None
-        if is_open and _begins_at_once(filters, one):
+        if (stretch := _look_through(filters, one, range_column, is_open)) is None:
             continue
-        conditions = conditions_of(one, NOTHING, range_column)
-        rows = select(column.label("place")).where(*conditions).limit(STRETCHED + 1).subquery()
-        place = rows.c.place
-        statement = select(
-            func.min(place), func.max(place), func.count(), func.count(place)
-        ).select_from(rows)
-        first, last, n, n_placed = fetch(statement).one()
+        first, last, n, n_placed = stretch
         # One that never began has no place among the starts.
-        if n_placed == n <= STRETCHED and n:
+        if n_placed == n and n:
             firsts.append(first)
             lasts.append(last)
     if not firsts:
@@ -88,11 +82,32 @@ def _find_stretch(filters: StepFilters, _moment: datetime | None) -> dict[str, A
     return {f"first_{name}": max(firsts), f"last_{name}": min(lasts)}
 
 
-def _begins_at_once(filters: StepFilters, one_range: StepFilters) -> bool:
-    """Tell whether one of the first rows of the whole list passes this range."""
+def _look_through(
+    filters: StepFilters, one_range: StepFilters, range_column: Column, is_open: bool
+) -> Row[tuple[Any, Any, int, int]] | None:
+    """Return the first and last place of a range, how many rows it has, and how many have a place.
+
+    None where that is not worth to be looked for.
+    """
+    place = sort_column(filters).label("place")
+    conditions = conditions_of(one_range, NOTHING, range_column)
+    for n_first, most in TRIES:
+        if is_open and _begins_within(n_first, filters, one_range):
+            return None
+        rows = select(place).where(*conditions).limit(most + 1).subquery()
+        places = rows.c.place
+        counts = (func.count(), func.count(places))
+        found = fetch(select(func.min(places), func.max(places), *counts).select_from(rows)).one()
+        if found[2] <= most:
+            return found
+    return None
+
+
+def _begins_within(n: int, filters: StepFilters, one_range: StepFilters) -> bool:
+    """Tell whether one of the first n rows of the whole list passes this range."""
 
     def begin(rows: Select[Any]) -> Select[Any]:
-        return rows.order_by(*order_of(filters, None)).limit(FIRST_ROWS)
+        return rows.order_by(*order_of(filters, None)).limit(n)
 
     rows, plan = plan_rows(one_range, NOTHING, None, StepFilters(), begin)
     return fetch(select(rows.c.id).where(*plan.conditions).limit(1)).first() is not None
