@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 
 from webapp.columns import utc_now
 from webapp.models import RunStatus, StepStatus
+from webapp.queries import same_steps
 
 from .data import START, make_run, make_step, write
 from .statements import collected_statements
@@ -236,6 +237,22 @@ def test_the_same_step_in_other_runs_tells_how_long_it_usually_takes(
     assert "(usual " in usual and "× its usual" not in usual
     alone = signed_in.get("/steps/10").text
     assert "The same step" not in alone and "usual" not in alone
+
+
+@pytest.mark.parametrize(("walked", "found"), [(5, ["2", "1"]), (4, ["2"]), (3, [])])
+def test_of_a_name_of_other_workflows_too_only_the_latest_are_looked_at(
+    app: Flask,
+    signed_in: FlaskClient,
+    monkeypatch: pytest.MonkeyPatch,
+    walked: int,
+    found: list[str],
+) -> None:
+    monkeypatch.setattr(same_steps, "WALKED", walked)
+    workflows = ("port-scan", "port-scan", "other", "other", "port-scan")
+    runs = [make_run(str(n), workflow_name=name) for n, name in enumerate(workflows, 1)]
+    write(app, runs, [make_step(n, 1, **took(n, 1_000)) for n in range(1, 6)])
+    page = signed_in.get("/steps/5").text
+    assert re.findall(r"this step in </span>#(\d+)", page) == found
 
 
 def test_a_page_never_reads_more_than_it_needs(app: Flask, signed_in: FlaskClient) -> None:
