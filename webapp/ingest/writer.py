@@ -131,8 +131,7 @@ class Writer:
         values = step_values(record)
         row = self._preparer.prepare(values)
         self._waiting.append(_Waiting(record.source_key, record.place_key, values, row))
-        texts = (record.output, record.command, record.error)
-        self._waiting_characters += sum(map(len, texts))
+        self._waiting_characters += sum(map(len, (record.output, record.command, record.error)))
         if self._size.is_reached(len(self._waiting), self._waiting_characters):
             self._begin_batch()
 
