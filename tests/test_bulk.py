@@ -116,9 +116,8 @@ def test_a_writer_has_a_connection_of_its_own_until_all_is_written(
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_nobody_has_the_connection_of_a_writer_after_it(app: Flask, bulk_writer: Writer) -> None:
     put_steps(bulk_writer, 1, 2)
-    own: Any = bulk_writer._checkpointer._connected
-    with own() as connection:
-        driver = connection.connection.driver_connection
+    with bulk_writer._checkpointer._connected() as connection:
+        driver: Any = connection.connection.driver_connection
     with pytest.raises(IntegrityError):
         put_steps(bulk_writer, 3, 4, run_id=999)
     assert driver.execute("PRAGMA foreign_keys").fetchone() == (1,)

@@ -74,6 +74,9 @@ def test_a_range_that_begins_at_once_ends_where_its_rows_end(
     with steps.app_context():
         between = replace(BEGAN_LATE, started_after=START, started_before=START + 9 * MINUTE)
         assert find_stretch(between) == {"first_id": 1, "last_id": 8}
+        # Not where it is large.
+        monkeypatch.setattr(step_stretches, "TRIES", ((5, 7), (5, 1_000)))
+        assert find_stretch(between) == {}
 
 
 @pytest.mark.parametrize(

@@ -56,16 +56,7 @@ def conditions_of(
     `way` says how to write a column, where the rows are not those of the table.
     """
     walked = leading if leading is not None else sort_column(filters)
-    plain: tuple[Column, ...] = (walked,)
-    if walked is Step.started_at and is_one(filters.status):
-        # There is an index of both.
-        plain = (Step.started_at, Step.status)
-    if walked is Step.completed_at:
-        plain = (Step.completed_at, Step.status)
-    if walked is Step.id and len(filters.workspace) == 1:
-        # Its index goes by the id too, and holds the status and the type: where these are rare,
-        # to walk all ids would take seconds.
-        plain = (Step.id, Step.workspace)
+    plain = _plain_columns(filters, walked)
 
     def of_table(column: Column) -> Any:
         return column if any(column is one for one in plain) else unindexed(column)
@@ -76,14 +67,7 @@ def conditions_of(
         if values := getattr(filters, column.key):
             is_exact = column is Step.workspace
             conditions.append((any_of if is_exact else chosen)(way(column), values))
-    if are_listed(found.names):
-        conditions.append(any_of(way(Step.step_name), found.names))
-    elif found.names and leading is Step.step_name:
-        # Each of them is looked up: to compare the text of every row takes ten times as long.
-        names = names_with(filters.step_name)
-        conditions.append(way(Step.step_name).in_(names))
-    elif found.names:
-        conditions.append(way(Step.step_name).icontains(filters.step_name, autoescape=True))
+    conditions += _name_conditions(filters, found, leading, way)
     if filters.module_name:
         conditions.append(chosen(way(Step.module_name), filters.module_name))
     if filters.recovered == "no":
@@ -99,6 +83,33 @@ def conditions_of(
     if filters.has_durations:
         conditions.append(way(Step.status).in_(HAVE_DURATIONS))
     return [*conditions, *range_conditions(filters, Step, way)]
+
+
+def _plain_columns(filters: StepFilters, walked: Column) -> tuple[Column, ...]:
+    """Return the columns that an index may be used for, where the rows are those of the table."""
+    if walked is Step.started_at and is_one(filters.status):
+        # There is an index of both.
+        return Step.started_at, Step.status
+    if walked is Step.completed_at:
+        return Step.completed_at, Step.status
+    if walked is Step.id and len(filters.workspace) == 1:
+        # Its index goes by the id too, and holds the status and the type: where these are rare,
+        # to walk all ids would take seconds.
+        return Step.id, Step.workspace
+    return (walked,)
+
+
+def _name_conditions(
+    filters: StepFilters, found: Lookups, leading: Column | None, way: Way
+) -> Iterable[ColumnElement[bool]]:
+    """Yield the condition of the text that the step's name contains, if there is one."""
+    if are_listed(found.names):
+        yield any_of(way(Step.step_name), found.names)
+    elif found.names and leading is Step.step_name:
+        # Each of them is looked up: to compare the text of every row takes ten times as long.
+        yield way(Step.step_name).in_(names_with(filters.step_name))
+    elif found.names:
+        yield way(Step.step_name).icontains(filters.step_name, autoescape=True)
 
 
 def sort_column(filters: StepFilters) -> Column:

@@ -193,9 +193,8 @@ def _find_wide(filters: StepFilters, found: Lookups) -> Column | None:
 
     Names that are too many to list are most of the table: their index must hold all filters.
     """
-    bare = filters.of_any_order()
     are_names_good = are_listed(found.names) or (
-        bool(found.names) and is_in_index(bare, found, Step.step_name)
+        bool(found.names) and is_in_index(filters.of_any_order(), found, Step.step_name)
     )
     used = (
         filters.has_starts,

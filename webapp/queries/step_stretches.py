@@ -16,10 +16,9 @@ from .step_conditions import NOTHING, conditions_of, sort_column
 from .step_plans import order_of, plan_rows
 from .step_sizes import alone
 
-# Where one of so many first rows of the list passes a range without an end, the list need not be
-# led to it. Else a range of up to so many rows is looked through for where these lie, in its index
-# alone. A row of the list, walked in vain, costs some six of them: where the list begins late,
-# millions are worth it.
+# Where one of so many first rows of the list passes a range, the list need not be led to it. Else a
+# range of up to so many rows is looked through for where these lie, in its index alone. A row of
+# the list, walked in vain, costs some six of them: where it begins late, millions are worth it.
 TRIES = ((200, 1_000_000), (50_000, 10_000_000))
 # What says by these names where the rows of a page stand, in a list of ids or of starts.
 PLACES: dict[str, tuple[Column, Callable[..., ColumnElement[bool]]]] = {
@@ -87,12 +86,14 @@ def _look_through(
 ) -> Row[tuple[Any, Any, int, int]] | None:
     """Return the first and last place of a range, how many rows it has, and how many have a place.
 
-    None where that is not worth to be looked for.
+    None where that is not worth to be looked for. Small ranges with an end always are: what few of
+    them pass would be looked for beyond it.
     """
     place = sort_column(filters).label("place")
     conditions = conditions_of(one_range, NOTHING, range_column)
     for n_first, most in TRIES:
-        if is_open and _begins_within(n_first, filters, one_range):
+        is_small = most == TRIES[0][1]
+        if (is_open or not is_small) and _begins_within(n_first, filters, one_range):
             return None
         rows = select(place).where(*conditions).limit(most + 1).subquery()
         places = rows.c.place
