@@ -13,12 +13,12 @@ from flask import Flask
 from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from webapp.database import USUAL_CACHE, USUAL_CHECKPOINT
+from webapp.database import PAGE_BYTES, USUAL_CACHE, USUAL_CHECKPOINT_BYTES
 from webapp.extensions import db
 from webapp.ingest.bulk import insert_rows
 from webapp.ingest.checkpoints import BULK_CACHE
 from webapp.ingest.errors import SourceError
-from webapp.ingest.locking import WRITING_CACHE, WRITING_CHECKPOINT, locked
+from webapp.ingest.locking import WRITING_CACHE, WRITING_CHECKPOINT_BYTES, locked
 from webapp.ingest.writer import Writer
 from webapp.models import Run, Step, StepName, table_of
 
@@ -49,6 +49,8 @@ def test_a_row_twice_is_refused_and_told_as_by_sqlalchemy(app: Flask) -> None:
 
 
 SIZES = ("cache_size", "wal_autocheckpoint", "foreign_keys")
+USUAL_SIZES = (USUAL_CACHE, USUAL_CHECKPOINT_BYTES // PAGE_BYTES, 1)
+WRITING_SIZES = (WRITING_CACHE, WRITING_CHECKPOINT_BYTES // PAGE_BYTES, 1)
 
 
 def sizes_of(connection: Connection) -> tuple[int, ...]:
@@ -61,13 +63,13 @@ def test_a_connection_of_a_writer_has_its_usual_sizes_back(app: Flask) -> None:
         for error in (None, SourceError("cannot be read")):
             try:
                 with locked(db.engine) as connection:
-                    assert sizes_of(connection) == (WRITING_CACHE, WRITING_CHECKPOINT, 1)
+                    assert sizes_of(connection) == WRITING_SIZES
                     if error:
                         raise error
             except SourceError:
                 assert error
             with db.engine.connect() as connection:
-                assert sizes_of(connection) == (USUAL_CACHE, USUAL_CHECKPOINT, 1)
+                assert sizes_of(connection) == USUAL_SIZES
 
 
 @pytest.fixture
@@ -125,7 +127,7 @@ def test_nobody_has_the_connection_of_a_writer_after_it(app: Flask, bulk_writer:
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
         driver.execute("SELECT 1")
     with db.engine.connect() as connection:
-        assert sizes_of(connection) == (USUAL_CACHE, USUAL_CHECKPOINT, 1)
+        assert sizes_of(connection) == USUAL_SIZES
     assert count(app) == 2
 
 

@@ -13,7 +13,7 @@ from flask import Flask
 from sqlalchemy import Connection, event
 
 from webapp import database
-from webapp.database import USUAL_CACHE
+from webapp.database import PAGE_BYTES, USUAL_CACHE
 from webapp.extensions import db
 from webapp.ingest import batches, checkpoints, locking
 from webapp.ingest.checkpoints import Checkpointer
@@ -22,9 +22,6 @@ from webapp.ingest.writer import Writer
 from webapp.models import Source
 
 from .data import make_run, make_source, make_step, write
-
-PAGE = 4096
-
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -45,7 +42,7 @@ def count_alone(app: Flask, tmp_path: Path) -> int:
 
 def write_pages(connection: Connection, n: int) -> None:
     connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS filling (text TEXT)")
-    connection.exec_driver_sql("INSERT INTO filling VALUES (?)", (PAGE * n * "x",))
+    connection.exec_driver_sql("INSERT INTO filling VALUES (?)", (PAGE_BYTES * n * "x",))
 
 
 def commit_pages(checkpointer: Checkpointer, n: int) -> None:
@@ -64,7 +61,7 @@ def log_of(app: Flask) -> bytes:
 @pytest.fixture
 def checkpointer(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Checkpointer]:
     """Yield one by whose measure 60 pages are not too many yet."""
-    monkeypatch.setattr(checkpoints, "MOST_PAGES", 60)
+    monkeypatch.setattr(checkpoints, "MOST_BYTES", 60 * PAGE_BYTES)
     with app.app_context():
         yield Checkpointer(db.engine)
 
@@ -208,7 +205,7 @@ def test_the_file_of_a_long_log_is_cut_by_the_next_who_writes(
 ) -> None:
     file = file_of(app)
     log = file.with_name(f"{file.name}-wal")
-    limit = 40 * PAGE
+    limit = 40 * PAGE_BYTES
     monkeypatch.setattr(database, "USUAL_LOG_BYTES", limit)
     monkeypatch.setattr(locking, "USUAL_LOG_BYTES", limit)
     with app.app_context():

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from webapp.checks.findings import Problem
 from webapp.checks.machine import VENDOR_FILES, check_room
 from webapp.config import PROJECT
+from webapp.database import PAGE_BYTES
 from webapp.extensions import db
 from webapp.ingest.demo import import_demo
 from webapp.ingest.osmedeus.importer import import_base
@@ -195,7 +196,7 @@ def test_a_damaged_database_is_told_of(healthy: Flask) -> None:
         query = "SELECT rootpage FROM sqlite_master WHERE name = 'ix_runs_run_uuid'"
         (page,) = connection.execute(query).fetchone()
     with path.open("r+b") as file:
-        file.seek((page - 1) * 4096 + 8)
+        file.seek((page - 1) * PAGE_BYTES + 8)
         file.write(b"\xff" * 2000)
     problems = to_do(healthy)
     assert problems["integrity"].startswith("The file is damaged (")

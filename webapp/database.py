@@ -26,8 +26,11 @@ LOOK_AT_CLOCK = 20_000
 # What SQLite keeps of its pages for each connection: 1 MiB, as it writes them. The system's own
 # cache has the rest.
 USUAL_CACHE = -1_024
-# Its log of changes is put into their places when it has so many pages of 4 KiB.
-USUAL_CHECKPOINT = 8_192
+# How large its pages are in a new file; one that is there keeps its own, of 4 KiB mostly. Rows that
+# go to places all over an index are cheaper to write in few large pages. See docs/performance.md.
+PAGE_BYTES = 16_384
+# Its log of changes is put into their places when it has so many bytes.
+USUAL_CHECKPOINT_BYTES = 32 * 1024 * 1024
 # The file of the log is cut to so much when it begins anew, an import having made it larger.
 USUAL_LOG_BYTES = 64 * 1024 * 1024
 # A request waits no longer for one of PostgreSQL's connections.
@@ -132,16 +135,23 @@ def _set_pragmas(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in (
+        f"page_size = {PAGE_BYTES}",
         "journal_mode = WAL",
         "synchronous = NORMAL",
         "foreign_keys = ON",
         "temp_store = MEMORY",
         f"cache_size = {USUAL_CACHE}",
-        f"wal_autocheckpoint = {USUAL_CHECKPOINT}",
         f"journal_size_limit = {USUAL_LOG_BYTES}",
     ):
         cursor.execute(f"PRAGMA {pragma}")
+    n_pages = USUAL_CHECKPOINT_BYTES // page_bytes(connection)
+    cursor.execute(f"PRAGMA wal_autocheckpoint = {n_pages}")
     cursor.close()
+
+
+def page_bytes(driver: Any) -> int:
+    """Return how large the pages of an SQLite file are."""
+    return int(driver.execute("PRAGMA page_size").fetchone()[0])
 
 
 def _begin(connection: Connection) -> None:

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 from psycopg.sql import SQL, Identifier
@@ -138,7 +139,7 @@ def _run(connection: Connection, into: str, on_conflict: str, n_names: int, rows
         n_whole = len(rows) // most * most
         many = f"{into} VALUES {', '.join([one] * most)}{on_conflict}"
         for start in range(0, n_whole, most):
-            driver.execute(many, [value for row in rows[start : start + most] for value in row])
+            driver.execute(many, list(chain.from_iterable(rows[start : start + most])))
         driver.executemany(f"{into} VALUES {one}{on_conflict}", rows[n_whole:])
 
 

@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from ..database import page_bytes
 from .bulk import references_unchecked
 from .locking import begun, writing
 from .threads import Beside
@@ -26,8 +27,8 @@ from .threads import Beside
 # A batch goes into thirteen indexes, of which so many KiB are kept at hand; only what was read or
 # changed takes memory. See docs/performance.md.
 BULK_CACHE = -131_072
-# A log of more pages than this is not written on: it is emptied first, and begins anew. 512 MiB.
-MOST_PAGES = 131_072
+# A log of more bytes than this is not written on: it is emptied first, and begins anew.
+MOST_BYTES = 512 * 1024 * 1024
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ class Checkpointer:
         # Whether something was committed that no checkpoint has begun with.
         self._is_due = False
         # Of the log when the last one ended, and whether all of it is in its place.
-        self._n_pages = 0
+        self._n_bytes = 0
         self._are_all_placed = True
 
     @contextmanager
@@ -100,7 +101,7 @@ class Checkpointer:
             self._start()
             self._beside.wait()
         if self._are_all_placed:
-            self._n_pages = 0
+            self._n_bytes = 0
 
     def _begin(self) -> None:
         """After a commit: begin to put it into its place, unless an earlier one still is."""
@@ -114,7 +115,7 @@ class Checkpointer:
 
         The transaction then begins the log anew.
         """
-        if self._n_pages > MOST_PAGES:
+        if self._n_bytes > MOST_BYTES:
             self._place_all()
 
     def _start(self) -> None:
@@ -131,6 +132,7 @@ class Checkpointer:
             with self._engine.connect() as connection:
                 driver: Any = connection.connection.driver_connection
                 row = driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                bytes_each = page_bytes(driver)
         except (sqlite3.Error, SQLAlchemyError) as error:
             self._leave(error)
             return
@@ -139,7 +141,7 @@ class Checkpointer:
             # Somebody else does so at this moment, perhaps without the last commit.
             self._is_due, self._are_all_placed = True, False
             return
-        self._n_pages, self._are_all_placed = n_pages, n_placed == n_pages
+        self._n_bytes, self._are_all_placed = n_pages * bytes_each, n_placed == n_pages
 
     def _leave(self, error: Exception) -> None:
         self._is_due, self._are_all_placed = True, False

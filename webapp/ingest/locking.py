@@ -7,16 +7,16 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, func, select
 
-from ..database import USUAL_CACHE, USUAL_CHECKPOINT, USUAL_LOG_BYTES
+from ..database import USUAL_CACHE, USUAL_CHECKPOINT_BYTES, USUAL_LOG_BYTES, page_bytes
 from .bulk import told_as_by_sqlalchemy
 
 # Any number will do, so long as every writer on one PostgreSQL takes the same.
 ADVISORY_LOCK = 7_783_412
 # Who writes once has so much of the database at hand.
 WRITING_CACHE = -65_536
-# A commit that leaves so many pages of changes puts them into their places, unless a writer has
+# A commit that leaves so many bytes of changes puts them into their places, unless a writer has
 # that done beside.
-WRITING_CHECKPOINT = 16_384
+WRITING_CHECKPOINT_BYTES = 64 * 1024 * 1024
 # The file of the log is written again and again: not cut meanwhile.
 WRITING_LOG_BYTES = -1
 
@@ -33,12 +33,12 @@ def locked(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def writing(
-    engine: Engine, cache: int = WRITING_CACHE, checkpoint: int = WRITING_CHECKPOINT
+    engine: Engine, cache: int = WRITING_CACHE, checkpoint: int = WRITING_CHECKPOINT_BYTES
 ) -> Iterator[Connection]:
     """Yield a connection for transactions that write much, with a cache of its own on SQLite.
 
-    `cache` is as in SQLite's `cache_size`; with `checkpoint` at 0 no commit puts anything into its
-    place.
+    `cache` is as in SQLite's `cache_size`; `checkpoint` is in bytes, and at 0 no commit puts
+    anything into its place.
     """
     with engine.connect().execution_options(immediate=True) as connection:
         if connection.dialect.name == "postgresql":
@@ -52,7 +52,7 @@ def writing(
         finally:
             # What the block raised is what matters.
             with suppress(sqlite3.Error):
-                _set_sizes(driver, USUAL_CACHE, USUAL_CHECKPOINT, USUAL_LOG_BYTES)
+                _set_sizes(driver, USUAL_CACHE, USUAL_CHECKPOINT_BYTES, USUAL_LOG_BYTES)
 
 
 @contextmanager
@@ -69,5 +69,5 @@ def begun(connection: Connection) -> Iterator[None]:
 def _set_sizes(driver: Any, cache: int, checkpoint: int, log_bytes: int) -> None:
     """Say how much a connection of SQLite keeps of its pages, and how much of its log."""
     driver.execute(f"PRAGMA cache_size = {cache}")
-    driver.execute(f"PRAGMA wal_autocheckpoint = {checkpoint}")
+    driver.execute(f"PRAGMA wal_autocheckpoint = {checkpoint // page_bytes(driver)}")
     driver.execute(f"PRAGMA journal_size_limit = {log_bytes}")

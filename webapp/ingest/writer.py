@@ -39,7 +39,7 @@ STEP_COLUMNS = ("id", "source_id", *StepValues._fields)
 class _Waiting(NamedTuple):
     """A step that waits for its batch: the keys that it may be here by, and what is written.
 
-    `row` is the same as `values`, as the driver takes it.
+    `row` is all of a row, as the driver takes it; its id is filled in when it gets one.
     """
 
     source_key: str
@@ -59,7 +59,7 @@ class Writer:
         """Write for the source with this id through this engine."""
         self.summary = WriterSummary()
         self._source_id = source_id
-        self._preparer = RowPreparer(engine.dialect, table_of(Step), StepValues._fields)
+        self._preparer = RowPreparer(engine.dialect, table_of(Step), STEP_COLUMNS)
         self._waiting: list[_Waiting] = []
         self._waiting_characters = 0
         self._size = BatchSize()
@@ -129,7 +129,7 @@ class Writer:
         batch is raised when the next one is full, or by whatever is asked of the writer next.
         """
         values = step_values(record)
-        row = self._preparer.prepare(values)
+        row = self._preparer.prepare((None, self._source_id, *values))
         self._waiting.append(_Waiting(record.source_key, record.place_key, values, row))
         self._waiting_characters += sum(map(len, (record.output, record.command, record.error)))
         if self._size.is_reached(len(self._waiting), self._waiting_characters):
@@ -232,29 +232,29 @@ class Writer:
 
     def _write_steps(self, connection: Connection, batch: Sequence[_Waiting]) -> Tally:
         last_id = get_counter(connection, Step.__tablename__)
-        old_rows = self._find_old_steps(connection, batch, last_id)
         deltas = StepCountDeltas()
-        added: list[list[Any]] = []
+        added: Sequence[_Waiting] = batch
         changed: list[tuple[int, StepValues]] = []
-        names: set[str] = set()
-        for source_key, place_key, values, row in batch:
-            old = old_rows.get(source_key) or old_rows.get(place_key)
-            if old is None:
-                last_id += 1
-                added.append([last_id, self._source_id, *row])
-                deltas.add(last_id, values)
-            elif is_changed(old, values):
-                changed.append((old.id, values))
-                deltas.add(old.id, old, -1)
-                deltas.add(old.id, values)
-            else:
-                continue
-            names.add(values.step_name)
+        if old_rows := self._find_old_steps(connection, batch, last_id):
+            added = []
+            for one in batch:
+                old = old_rows.get(one.source_key) or old_rows.get(one.place_key)
+                if old is None:
+                    added.append(one)
+                elif is_changed(old, one.values):
+                    changed.append((old.id, one.values))
+                    deltas.add(old.id, old, -1)
+                    deltas.add(old.id, one.values)
         if added:
-            insert_prepared(connection, table_of(Step), STEP_COLUMNS, added)
+            for step_id, one in enumerate(added, last_id + 1):
+                one.row[0] = step_id
+            insert_prepared(connection, table_of(Step), STEP_COLUMNS, [one.row for one in added])
+            deltas.add_new(last_id + 1, [one.values for one in added])
+            last_id += len(added)
             set_counter(connection, Step.__tablename__, last_id)
         self._change_steps(connection, changed)
-        self._names.write(connection, names)
+        written = (*(one.values for one in added), *(values for _, values in changed))
+        self._names.write(connection, {values.step_name for values in written})
         deltas.write(connection)
         if self._alone_at is not None:
             self._alone_at = last_id
