@@ -261,3 +261,24 @@ def test_an_exact_count_goes_along_the_index_that_is_cheapest(
         assert count_steps(filters, exact=True).n == n
         lines = explain_statements(steps, lambda: count_steps(filters, exact=True))
         assert any(index in line for line in lines), lines
+
+
+@sqlite_only
+@pytest.mark.parametrize(
+    "least_ms, limit, index",
+    [(21, 2, "started_at"), (96, 2, "duration_ms"), (61, 9, "duration_ms")],
+)
+def test_what_an_index_finds_is_not_sorted_where_the_page_is_sooner_full(
+    steps: Flask, monkeypatch: pytest.MonkeyPatch, least_ms: int, limit: int, index: str
+) -> None:
+    monkeypatch.setattr(step_sizes, "COUNTED", 100)
+    slow = StepFilters(min_duration_ms=least_ms, sort="-started_at", limit=limit)
+    newest = list(range(100, 100 - min(limit, 101 - least_ms), -1))
+    with steps.app_context():
+        assert ids_of(slow) == newest
+        lines = explain_statements(steps, lambda: ids_of(slow))
+        assert any(f"INDEX ix_steps_{index}" in line for line in lines), lines
+        # With another filter too it cannot be told where they stand.
+        both = replace(slow, workflow_name=("nightly",))
+        lines = explain_statements(steps, lambda: ids_of(both))
+        assert any("INDEX ix_steps_duration_ms" in line for line in lines), lines

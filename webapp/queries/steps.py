@@ -22,7 +22,7 @@ from .conditions import Column, Selected
 from .counts import Total, count_by_kept_counts, count_up_to, find_span
 from .kept import kept
 from .plain import KEPT_STATEMENTS, builder, fetch, fetch_again
-from .rare_leads import find_cheapest, find_rare_lead
+from .rare_leads import find_cheapest, find_rare_lead, is_sooner_full
 from .sqlite_json import MOST_WRITTEN, WrittenRows, can_write, columns_to_write, write_page
 from .step_conditions import Lookups, conditions_of, sort_column
 from .step_plans import find_leading, is_empty, must_sort, order_of, plan_steps, plan_walk
@@ -211,6 +211,8 @@ def _find_page(filters: StepFilters, after_id: int | None) -> _Page | None:
         return None
     values: dict[str, Any] = {"limit": filters.limit, "offset": filters.offset}
     leading = find_leading(filters, found)
+    if leading is not None and is_sooner_full(filters, found, leading):
+        leading = None
     is_by_counts = filters.is_documented and sort_column(filters) is Step.id
     if leading is None and not is_by_counts:
         if _is_beyond(filters):
