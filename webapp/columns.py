@@ -11,6 +11,22 @@ from sqlalchemy.types import TypeEngine
 TEXT_LENGTH = 26
 
 
+def utc_text(time: datetime) -> str:
+    """Return an aware time as SQLite keeps it: in UTC, without its offset."""
+    return _in_utc(time).isoformat(" ", "microseconds")[:TEXT_LENGTH]
+
+
+def utc_offset_text(time: datetime) -> str:
+    """Return an aware time in UTC, with its offset: whatever a session's time zone is."""
+    return f"{utc_text(time)}Z"
+
+
+def _in_utc(time: datetime) -> datetime:
+    if time.tzinfo is None:
+        raise ValueError("a time must have a time zone")
+    return time if time.tzinfo is UTC else time.astimezone(UTC)
+
+
 class UtcDateTime(TypeDecorator[datetime]):
     """An aware UTC time with microseconds.
 
@@ -31,12 +47,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         """Turn an aware time into what the engine keeps; a naive one is a mistake."""
         if value is None:
             return None
-        if value.tzinfo is None:
-            raise ValueError("a time must have a time zone")
-        utc = value if value.tzinfo is UTC else value.astimezone(UTC)
-        if dialect.name == "postgresql":
-            return utc
-        return utc.isoformat(" ", "microseconds")[:TEXT_LENGTH]
+        return _in_utc(value) if dialect.name == "postgresql" else utc_text(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         """Give back an aware UTC time."""

@@ -28,7 +28,7 @@ LOOK_AT_CLOCK = 20_000
 USUAL_CACHE = -1_024
 # How large its pages are in a new file; one that is there keeps its own, of 4 KiB mostly. Rows that
 # go to places all over an index are cheaper to write in few large pages. See docs/performance.md.
-PAGE_BYTES = 16_384
+PAGE_BYTES = 8_192
 # Its log of changes is put into their places when it has so many bytes.
 USUAL_CHECKPOINT_BYTES = 32 * 1024 * 1024
 # The file of the log is cut to so much when it begins anew, an import having made it larger.

@@ -1,15 +1,18 @@
 """Write many rows by the driver itself: what SQLAlchemy adds costs as much as the insert."""
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from itertools import chain
 from typing import Any
 
 from psycopg.sql import SQL, Identifier
-from sqlalchemy import Connection, Dialect, Table, func, select
+from sqlalchemy import Connection, Dialect, Table, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.types import TypeEngine
+
+from ..columns import UtcDateTime, utc_offset_text, utc_text
 
 # SQLite takes so many rows by one statement, which it runs without a look at Python in between.
 ROWS_AT_ONCE = 1_000
@@ -27,11 +30,10 @@ class RowPreparer:
 
     def __init__(self, dialect: Dialect, table: Table, names: Sequence[str]) -> None:
         """Prepare rows of the columns with these names, in their order."""
-        types = [table.c[name].type.dialect_impl(dialect) for name in names]
         self._processes = [
             (place, process)
-            for place, kind in enumerate(types)
-            if (process := kind.bind_processor(dialect))
+            for place, name in enumerate(names)
+            if (process := _process_of(table.c[name].type, dialect))
         ]
 
     def prepare(self, values: Sequence[Any]) -> list[Any]:
@@ -47,6 +49,14 @@ class RowPreparer:
                     known[key] = process(value)
                 row[place] = known[key]
         return row
+
+
+def _process_of(kind: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
+    """Return what turns a value of this kind into what the driver takes, if anything has to."""
+    if isinstance(kind, UtcDateTime):
+        # PostgreSQL's driver would take three times as long to write a time.
+        return utc_offset_text if dialect.name == "postgresql" else utc_text
+    return kind.dialect_impl(dialect).bind_processor(dialect)
 
 
 def insert_rows(connection: Connection, table: Table, names: Sequence[str], rows: Rows) -> None:
@@ -116,18 +126,31 @@ def new_upsert(connection: Connection, table: Table) -> Upsert:
 def upsert_rows(
     connection: Connection, statement: Upsert, names: Sequence[str], rows: Rows
 ) -> None:
-    """Run such an insert with rows of texts and numbers, of the columns with these names."""
+    """Run such an insert with rows of texts and numbers, of the columns with these names.
+
+    No two of the rows may have the same key.
+    """
     if not rows:
         return
-    compiled = statement.compile(dialect=connection.dialect, column_keys=list(names))
-    if not compiled.positional:
-        values = [dict(zip(names, row, strict=True)) for row in rows]
-        connection.exec_driver_sql(str(compiled), values)
+    if connection.dialect.name == "postgresql":
+        connection.execute(_from_arrays(statement, names, rows))
         return
+    compiled = statement.compile(dialect=connection.dialect, column_keys=list(names))
     places = [names.index(name) for name in compiled.positiontup or ()]
     into, _, rest = str(compiled).partition(" VALUES ")
     ordered = [tuple(row[place] for place in places) for row in rows]
     _run(connection, into, rest[rest.index(")") + 1 :], len(names), ordered)
+
+
+def _from_arrays(statement: Upsert, names: Sequence[str], rows: Rows) -> Upsert:
+    """Return the insert with an array of each column: a tenth of the time of row after row."""
+    columns = statement.table.c
+    arrays = [
+        bindparam(name, list(values), type_=postgresql.ARRAY(columns[name].type))
+        for name, values in zip(names, zip(*rows, strict=True), strict=True)
+    ]
+    given = func.unnest(*arrays).table_valued(*names).render_derived()
+    return statement.from_select(names, select(*(given.c[name] for name in names)))
 
 
 def _run(connection: Connection, into: str, on_conflict: str, n_names: int, rows: Rows) -> None:
