@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import threading
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from webapp.ingest.checkpoints import BULK_CACHE
 from webapp.ingest.errors import SourceError
 from webapp.ingest.locking import WRITING_CACHE, WRITING_CHECKPOINT_BYTES, locked
 from webapp.ingest.writer import Writer
-from webapp.models import Run, Step, StepName, table_of
+from webapp.models import Run, Source, Step, StepName, table_of
 
 from .data import make_run, make_source, make_step
 
@@ -207,3 +208,16 @@ def test_a_batch_that_fails_beside_the_source_is_logged(
     assert count(app) == 0
     with app.app_context(), db.engine.connect() as connection:
         assert connection.execute(select(func.count()).select_from(Run)).scalar_one() == 0
+
+
+@pytest.mark.parametrize("year", [1, 2026, 9999])
+def test_a_time_is_the_same_in_any_zone_of_the_session(app: Flask, year: int) -> None:
+    began = datetime(year, 6, 1, 12, 0, 0, 1, tzinfo=timezone(timedelta(hours=-5)))
+    names = ("name", "kind", "path", "workspaces_path", "import_error", "created_at")
+    row = ("one", "osmedeus", "", "", "", began)
+    with app.app_context(), locked(db.engine) as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET LOCAL TIME ZONE 'Asia/Tokyo'")
+        insert_rows(connection, table_of(Source), names, [row])
+    with app.app_context(), db.engine.connect() as connection:
+        assert connection.execute(select(Source.created_at)).scalar_one() == began

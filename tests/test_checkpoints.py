@@ -61,7 +61,7 @@ def log_of(app: Flask) -> bytes:
 @pytest.fixture
 def checkpointer(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Checkpointer]:
     """Yield one by whose measure 60 pages are not too many yet."""
-    monkeypatch.setattr(checkpoints, "MOST_BYTES", 60 * PAGE_BYTES)
+    monkeypatch.setattr(checkpoints, "MOST_LOG_BYTES", 60 * PAGE_BYTES)
     with app.app_context():
         yield Checkpointer(db.engine)
 

@@ -265,20 +265,29 @@ def test_an_exact_count_goes_along_the_index_that_is_cheapest(
 
 @sqlite_only
 @pytest.mark.parametrize(
-    "least_ms, limit, index",
-    [(21, 2, "started_at"), (96, 2, "duration_ms"), (61, 9, "duration_ms")],
+    "slow, ids, is_sorted",
+    [
+        # 80 of 100 pass, so 2 of them are soon met.
+        (StepFilters(min_duration_ms=21, limit=2), [100, 99], False),
+        # 5 pass, and 40 are too few for a page of 9.
+        (StepFilters(min_duration_ms=96, limit=2), [100, 99], True),
+        (StepFilters(min_duration_ms=61, limit=9), [100, 99, 98, 97, 96, 95, 94, 93, 92], True),
+        # 40 pass, all at the other end.
+        (StepFilters(max_duration_ms=40, limit=2), [40, 39], True),
+        # With another filter too it cannot be told how many pass.
+        (StepFilters(min_duration_ms=21, limit=2, workflow_name=("nightly",)), [100, 99], True),
+    ],
 )
 def test_what_an_index_finds_is_not_sorted_where_the_page_is_sooner_full(
-    steps: Flask, monkeypatch: pytest.MonkeyPatch, least_ms: int, limit: int, index: str
+    steps: Flask,
+    monkeypatch: pytest.MonkeyPatch,
+    slow: StepFilters,
+    ids: list[int],
+    is_sorted: bool,
 ) -> None:
     monkeypatch.setattr(step_sizes, "COUNTED", 100)
-    slow = StepFilters(min_duration_ms=least_ms, sort="-started_at", limit=limit)
-    newest = list(range(100, 100 - min(limit, 101 - least_ms), -1))
+    newest = replace(slow, sort="-started_at")
     with steps.app_context():
-        assert ids_of(slow) == newest
-        lines = explain_statements(steps, lambda: ids_of(slow))
-        assert any(f"INDEX ix_steps_{index}" in line for line in lines), lines
-        # With another filter too it cannot be told where they stand.
-        both = replace(slow, workflow_name=("nightly",))
-        lines = explain_statements(steps, lambda: ids_of(both))
-        assert any("INDEX ix_steps_duration_ms" in line for line in lines), lines
+        assert ids_of(newest) == ids
+        lines = explain_statements(steps, lambda: ids_of(newest))
+        assert any("TEMP B-TREE FOR ORDER BY" in line for line in lines) is is_sorted, lines

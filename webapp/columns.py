@@ -17,8 +17,8 @@ def utc_text(time: datetime) -> str:
 
 
 def utc_offset_text(time: datetime) -> str:
-    """Return an aware time in UTC, with its offset: whatever a session's time zone is."""
-    return f"{utc_text(time)}Z"
+    """Return an aware time in UTC with its offset: PostgreSQL takes it in any session's zone."""
+    return f"{utc_text(time)}+00"
 
 
 def _in_utc(time: datetime) -> datetime:

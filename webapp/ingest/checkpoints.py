@@ -28,7 +28,7 @@ from .threads import Beside
 # changed takes memory. See docs/performance.md.
 BULK_CACHE = -131_072
 # A log of more bytes than this is not written on: it is emptied first, and begins anew.
-MOST_BYTES = 512 * 1024 * 1024
+MOST_LOG_BYTES = 512 * 1024 * 1024
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +115,7 @@ class Checkpointer:
 
         The transaction then begins the log anew.
         """
-        if self._n_bytes > MOST_BYTES:
+        if self._n_bytes > MOST_LOG_BYTES:
             self._place_all()
 
     def _start(self) -> None:

@@ -33,12 +33,12 @@ def locked(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def writing(
-    engine: Engine, cache: int = WRITING_CACHE, checkpoint: int = WRITING_CHECKPOINT_BYTES
+    engine: Engine, cache: int = WRITING_CACHE, checkpoint_bytes: int = WRITING_CHECKPOINT_BYTES
 ) -> Iterator[Connection]:
     """Yield a connection for transactions that write much, with a cache of its own on SQLite.
 
-    `cache` is as in SQLite's `cache_size`; `checkpoint` is in bytes, and at 0 no commit puts
-    anything into its place.
+    `cache` is as in SQLite's `cache_size`; with `checkpoint_bytes` at 0 no commit puts anything
+    into its place.
     """
     with engine.connect().execution_options(immediate=True) as connection:
         if connection.dialect.name == "postgresql":
@@ -46,7 +46,7 @@ def writing(
             return
         driver: Any = connection.connection.driver_connection
         with told_as_by_sqlalchemy(connection, "PRAGMA ..."):
-            _set_sizes(driver, cache, checkpoint, WRITING_LOG_BYTES)
+            _set_sizes(driver, cache, checkpoint_bytes, WRITING_LOG_BYTES)
         try:
             yield connection
         finally:
@@ -66,8 +66,8 @@ def begun(connection: Connection) -> Iterator[None]:
         yield
 
 
-def _set_sizes(driver: Any, cache: int, checkpoint: int, log_bytes: int) -> None:
+def _set_sizes(driver: Any, cache: int, checkpoint_bytes: int, log_bytes: int) -> None:
     """Say how much a connection of SQLite keeps of its pages, and how much of its log."""
     driver.execute(f"PRAGMA cache_size = {cache}")
-    driver.execute(f"PRAGMA wal_autocheckpoint = {checkpoint // page_bytes(driver)}")
+    driver.execute(f"PRAGMA wal_autocheckpoint = {checkpoint_bytes // page_bytes(driver)}")
     driver.execute(f"PRAGMA journal_size_limit = {log_bytes}")

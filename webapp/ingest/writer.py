@@ -39,7 +39,7 @@ STEP_COLUMNS = ("id", "source_id", *StepValues._fields)
 class _Waiting(NamedTuple):
     """A step that waits for its batch: the keys that it may be here by, and what is written.
 
-    `row` is all of a row, as the driver takes it; its id is filled in when it gets one.
+    `row` has the values of STEP_COLUMNS as the driver takes them; the id, its first, comes last.
     """
 
     source_key: str

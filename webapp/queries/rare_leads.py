@@ -31,7 +31,7 @@ LED = 1_000_000
 LED_ALONE, TIMES_CHEAPER = 2_000_000, 30
 # How far off the rows that pass may lie, beside those that were looked at: they stand in clusters.
 CLUSTERED = 4
-# What passes a filter of these stands anywhere in the order of a list.
+# What passes a filter of these mostly stands all over a list; a range of time is in one place.
 _SPREAD = (Step.step_name, Step.duration_ms)
 # A column whose index can lead, and how many rows of the table it costs as much as.
 Lead = tuple[Column, float]
@@ -58,12 +58,14 @@ def find_rare_lead(filters: StepFilters, after_id: int | None = None) -> Column 
     if db.engine.dialect.name == "postgresql":
         return None
     n = filters.offset + filters.limit
-    look = partial(_count_first, filters.of_any_page(), n, after_id, filters.moment)
+    n_looked_at = max(LOOKED_AT, LOOKED_AT_EACH * n)
+    bare, moment = filters.of_any_page(), filters.moment
+    look = partial(_count_first, bare, n, n_looked_at, after_id, moment)
     # To look is cheap where the page is soon full; to measure indexes is not, but by kept counts.
     is_deep = LOOKED_AT_EACH * n > LOOKED_AT
     if not (is_deep or filters.is_documented) and look() >= n:
         return None
-    lead = _find_candidate(filters.of_any_page(), filters.moment)
+    lead = _find_candidate(bare, moment)
     if lead is None:
         return None
     leading, cost = lead
@@ -73,16 +75,18 @@ def find_rare_lead(filters: StepFilters, after_id: int | None = None) -> Column 
     n_passing = look()
     if n_passing >= n:
         return None
-    n_walked = CLUSTERED * _n_looked_at(n) * n / n_passing if n_passing else float("inf")
+    n_walked = CLUSTERED * n_looked_at * n / n_passing if n_passing else float("inf")
     is_led = cost <= _cost_of_walk(filters, min(n_walked, _n_in_walk(filters)))
     return leading if is_led else None
 
 
-def is_sooner_full(filters: StepFilters, found: Lookups, leading: Column) -> bool:
+def is_sooner_full(
+    filters: StepFilters, found: Lookups, leading: Column, after_id: int | None = None
+) -> bool:
     """Tell whether to walk the list fills a page sooner than to sort all that an index finds.
 
-    Where a third of all steps is slow, the twenty newest of these are soon met. `leading` is the
-    column of that index.
+    Where a third of all steps is slow, the twenty newest of these are soon met: so many rows of the
+    list are looked at, fewer than the index of the `leading` column finds.
     """
     is_spread = any(leading is one for one in _SPREAD)
     if db.engine.dialect.name == "postgresql" or not is_spread:
@@ -91,8 +95,11 @@ def is_sooner_full(filters: StepFilters, found: Lookups, leading: Column) -> boo
     if not (is_alone and must_sort(filters, leading, found)):
         return False
     n_led = found.sizes[leading]
-    n_walked = CLUSTERED * (filters.offset + filters.limit) * _n_in_walk(filters) / n_led
-    return n_walked < n_led
+    n = filters.offset + filters.limit
+    n_walked = CLUSTERED * n * _n_in_walk(filters) // n_led
+    if n_walked >= n_led:
+        return False
+    return _count_first(filters.of_any_page(), n, n_walked, after_id, filters.moment) >= n
 
 
 def _n_in_walk(filters: StepFilters) -> int:
@@ -120,10 +127,6 @@ def _times_cheaper(filters: StepFilters, leading: Column) -> int:
     return TIMES_CHEAPER if is_in_index(filters, look_up(filters), leading) else 1
 
 
-def _n_looked_at(n: int) -> int:
-    return max(LOOKED_AT, LOOKED_AT_EACH * n)
-
-
 @kept
 def _find_candidate(filters: StepFilters, _moment: datetime | None) -> Lead | None:
     """Return the cheapest index that can lead, and that the list does not go along anyway."""
@@ -145,16 +148,16 @@ def _find_cheapest(filters: StepFilters, walked: Column | None) -> Lead | None:
 
 @kept
 def _count_first(
-    filters: StepFilters, n: int, after_id: int | None, _moment: datetime | None
+    filters: StepFilters, n: int, n_looked_at: int, after_id: int | None, _moment: datetime | None
 ) -> int:
-    """Count what passes of the first rows of the list, up to n."""
+    """Count what passes of the first rows of the list that are looked at, up to n."""
     places: Mapping[str, Any] = find_stretch(filters)
     if after_id is not None:
         places = {**places, "after_id" if filters.sort == "id" else "before_id": after_id}
 
     def begin(rows: Select[Any]) -> Select[Any]:
         begun = rows.where(*conditions_of_places(places))
-        return begun.order_by(*order_of(filters, None)).limit(_n_looked_at(n))
+        return begun.order_by(*order_of(filters, None)).limit(n_looked_at)
 
     walked = sort_column(filters)
     rows, plan = plan_rows(filters, look_up(filters), walked, held_by(filters, walked), begin)

@@ -211,10 +211,11 @@ def _find_page(filters: StepFilters, after_id: int | None) -> _Page | None:
         return None
     values: dict[str, Any] = {"limit": filters.limit, "offset": filters.offset}
     leading = find_leading(filters, found)
-    if leading is not None and is_sooner_full(filters, found, leading):
-        leading = None
     is_by_counts = filters.is_documented and sort_column(filters) is Step.id
-    if leading is None and not is_by_counts:
+    if leading is not None:
+        if is_sooner_full(filters, found, leading, after_id):
+            leading = None
+    elif not is_by_counts:
         if _is_beyond(filters):
             return None
         leading = find_rare_lead(filters, after_id)
