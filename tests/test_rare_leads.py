@@ -274,8 +274,13 @@ def test_an_exact_count_goes_along_the_index_that_is_cheapest(
         (StepFilters(min_duration_ms=61, limit=9), [100, 99, 98, 97, 96, 95, 94, 93, 92], True),
         # 40 pass, all at the other end.
         (StepFilters(max_duration_ms=40, limit=2), [40, 39], True),
-        # With another filter too it cannot be told how many pass.
-        (StepFilters(min_duration_ms=21, limit=2, workflow_name=("nightly",)), [100, 99], True),
+        # 80 pass the one filter; of the ten newest all pass the other, or none.
+        (StepFilters(min_duration_ms=21, limit=2, recovered="no"), [100, 99], False),
+        (
+            StepFilters(min_duration_ms=21, limit=2, workspace=("early.example.com",)),
+            [60, 59],
+            True,
+        ),
     ],
 )
 def test_what_an_index_finds_is_not_sorted_where_the_page_is_sooner_full(

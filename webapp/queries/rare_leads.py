@@ -85,14 +85,13 @@ def is_sooner_full(
 ) -> bool:
     """Tell whether to walk the list fills a page sooner than to sort all that an index finds.
 
-    Where a third of all steps is slow, the twenty newest of these are soon met: so many rows of the
-    list are looked at, fewer than the index of the `leading` column finds.
+    Where one step in thirty is slow, the twenty newest of these are soon met. No more rows of the
+    list are looked at than the index of the `leading` column finds.
     """
     is_spread = any(leading is one for one in _SPREAD)
     if db.engine.dialect.name == "postgresql" or not is_spread:
         return False
-    is_alone = held_by(filters, leading) == filters.of_any_order()
-    if not (is_alone and must_sort(filters, leading, found)):
+    if not must_sort(filters, leading, found):
         return False
     n_led = found.sizes[leading]
     n = filters.offset + filters.limit
