@@ -8,8 +8,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from webapp.models import Recovered, StepStatus
+from webapp.queries import step_sizes
 
 from .data import START, make_run, make_step, write
+from .statements import collected_statements
 
 STEP_RESULTS = "/osm/api/step-results"
 
@@ -205,3 +207,20 @@ def test_head_has_the_headers_and_no_body(app: Flask, api: FlaskClient) -> None:
     response = api.head(STEP_RESULTS)
     assert (response.status_code, response.data) == (200, b"")
     assert int(response.headers["Content-Length"]) > 0
+
+
+@pytest.mark.parametrize("asked", ["step_name=step", "min_duration_ms=0", "step_type=bash"])
+def test_what_lies_beyond_the_end_is_not_walked_to(
+    app: Flask, api: FlaskClient, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    # As if so many passed that no index is asked how many.
+    monkeypatch.setattr(step_sizes, "COUNTED", 0)
+    monkeypatch.setattr(step_sizes, "RARE", 0)
+    write(app, [make_run()], [make_step(1, n) for n in range(1, 6)])
+    address = f"/osm/api/step-results?{asked}&sort=started_at&limit=2"
+    assert [one["id"] for one in api.get(f"{address}&offset=4").json["data"]] == [5]
+    with collected_statements(app) as statements:
+        answer = api.get(f"{address}&offset=5")
+    assert answer.json == {"data": [], "pagination": {"total": 5, "offset": 5, "limit": 2}}
+    assert 'offset=4>; rel="last"' in answer.headers["Link"]
+    assert not any("ORDER BY" in statement for statement in statements), statements

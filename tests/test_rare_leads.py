@@ -11,6 +11,7 @@ from webapp.filters import StepFilters
 from webapp.models import Step
 from webapp.queries import rare_leads, step_sizes
 from webapp.queries.conditions import Column
+from webapp.queries.counts import Total
 from webapp.queries.rare_leads import find_rare_lead
 from webapp.queries.steps import LIST_COLUMNS, count_steps, find_steps
 
@@ -296,3 +297,25 @@ def test_what_an_index_finds_is_not_sorted_where_the_page_is_sooner_full(
         assert ids_of(newest) == ids
         lines = explain_statements(steps, lambda: ids_of(newest))
         assert any("TEMP B-TREE FOR ORDER BY" in line for line in lines) is is_sorted, lines
+
+
+@sqlite_only
+@pytest.mark.parametrize(
+    "named, n, is_scan",
+    [
+        # 80 of 100 have the duration, which is more than a tenth, or 5.
+        (StepFilters(step_name="e", min_duration_ms=21), 80, True),
+        (StepFilters(step_name="e", min_duration_ms=96), 5, False),
+        # The index of durations holds the type.
+        (StepFilters(step_type=("bash",), min_duration_ms=21), 80, False),
+    ],
+)
+def test_what_is_common_is_counted_in_the_table_as_it_lies(
+    steps: Flask, monkeypatch: pytest.MonkeyPatch, named: StepFilters, n: int, is_scan: bool
+) -> None:
+    monkeypatch.setattr(rare_leads, "LED", 0)
+    monkeypatch.setattr(rare_leads, "LED_ALONE", 0)
+    with steps.app_context():
+        assert count_steps(named, exact=True) == Total(n)
+        lines = explain_statements(steps, lambda: count_steps(named, exact=True))
+        assert any(line.endswith("SCAN steps") for line in lines) is is_scan, lines

@@ -18,7 +18,7 @@ from .conditions import Column
 from .counts import count_by_kept_counts
 from .kept import kept
 from .plain import fetch
-from .step_conditions import Lookups, sort_column
+from .step_conditions import NOTHING, Lookups, conditions_of, sort_column
 from .step_plans import is_in_index, is_wide_enough, must_sort, order_of, plan_rows
 from .step_sizes import held_by, look_up, measure_common
 from .step_stretches import conditions_of_places, find_stretch
@@ -29,6 +29,8 @@ LOOKED_AT, LOOKED_AT_EACH = 50_000, 4
 LED = 1_000_000
 # So many where the index holds all that is asked of the rows, which makes each so much cheaper.
 LED_ALONE, TIMES_CHEAPER = 2_000_000, 30
+# How many times cheaper a row is in the table as it lies than one that is looked up by itself.
+TABLE_CHEAPER = 10
 # How far off the rows that pass may lie, beside those that were looked at: they stand in clusters.
 CLUSTERED = 4
 # What passes a filter of these mostly stands all over a list; a range of time is in one place.
@@ -47,6 +49,23 @@ def find_cheapest(filters: StepFilters, found: Lookups) -> Column | None:
         return None
     cheapest = _find_cheapest(of_any_order, None)
     return None if cheapest is None else cheapest[0]
+
+
+def is_table_sooner(filters: StepFilters, found: Lookups, leading: Column | None) -> bool:
+    """Tell whether all that passes is sooner counted in the whole table than along an index.
+
+    Along that of names or of durations each row is looked up by itself, anywhere in the table.
+    """
+    is_spread = any(leading is one for one in _SPREAD)
+    if leading is None or not is_spread or db.engine.dialect.name == "postgresql":
+        return False
+    if is_in_index(filters.of_any_order(), found, leading):
+        return False
+    most = count_by_kept_counts(StepFilters()) // TABLE_CHEAPER
+    led = held_by(filters, leading)
+    conditions = conditions_of(led, found if led.step_name else NOTHING, leading)
+    rows = select(Step.id).where(*conditions).limit(most + 1).subquery()
+    return fetch(select(func.count()).select_from(rows)).scalar_one() > most
 
 
 def find_rare_lead(filters: StepFilters, after_id: int | None = None) -> Column | None:

@@ -22,7 +22,7 @@ from .conditions import Column, Selected
 from .counts import Total, count_by_kept_counts, count_up_to, find_span
 from .kept import kept
 from .plain import KEPT_STATEMENTS, builder, fetch, fetch_again
-from .rare_leads import find_cheapest, find_rare_lead, is_sooner_full
+from .rare_leads import find_cheapest, find_rare_lead, is_sooner_full, is_table_sooner
 from .sqlite_json import MOST_WRITTEN, WrittenRows, can_write, columns_to_write, write_page
 from .step_conditions import Lookups, conditions_of, sort_column
 from .step_plans import find_leading, is_empty, must_sort, order_of, plan_steps, plan_walk
@@ -264,9 +264,11 @@ def _count_found(filters: StepFilters, exact: bool, found: Lookups) -> Total:
     plan = plan_steps(filters, found, is_count=True)
     if plan.is_empty:
         return Total(0)
-    if plan.is_walk and exact and (cheapest := find_cheapest(filters, found)) is not None:
-        conditions = conditions_of(filters, found, cheapest)
-        return count_up_to(select(Step.id).where(*conditions), exact)
+    if plan.is_walk and exact:
+        cheapest = find_cheapest(filters, found)
+        if cheapest is not None or is_table_sooner(filters, found, plan.leading):
+            conditions = conditions_of(filters.of_any_order(), found, cheapest)
+            return count_up_to(select(Step.id).where(*conditions), exact)
     only_runs = replace(filters, run_id=(), run_uuid=()).is_documented
     if plan.is_walk and not (exact or only_runs):
         return _count_walked(filters, found)
