@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from webapp.api import pages
 from webapp.models import Recovered, StepStatus
 from webapp.queries import step_sizes
 
@@ -213,6 +214,7 @@ def test_head_has_the_headers_and_no_body(app: Flask, api: FlaskClient) -> None:
 def test_what_lies_beyond_the_end_is_not_walked_to(
     app: Flask, api: FlaskClient, monkeypatch: pytest.MonkeyPatch, asked: str
 ) -> None:
+    monkeypatch.setattr(pages, "FAR", 5)
     # As if so many passed that no index is asked how many.
     monkeypatch.setattr(step_sizes, "COUNTED", 0)
     monkeypatch.setattr(step_sizes, "RARE", 0)

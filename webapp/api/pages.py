@@ -20,6 +20,9 @@ from .json import JSON_TYPE, list_response, with_links
 from .paging import Paging
 from .rows import BEFORE_ROWS, RowWriter, after_rows
 
+# So far off, to walk there costs as much as to count, which has to be done in any case.
+FAR = 50_000
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -38,6 +41,8 @@ class Page:
 
     def answer(self) -> Response:
         """Return the page; one of many rows, or of long outputs, is read while it is sent."""
+        if self._is_beyond():
+            return self._answer_at_once([])
         if self._most <= SLICE_ROWS:
             if self.write_rows and (written := self.write_rows(self._most)):
                 return self._answer_written(written)
@@ -52,6 +57,11 @@ class Page:
             if not is_large(rows):
                 return self._answer_at_once(rows)
         return self._stream(ids)
+
+    def _is_beyond(self) -> bool:
+        """Tell whether the page lies far off, and beyond the end."""
+        offset = self.asked.filters.offset
+        return offset >= FAR and offset >= self.count()
 
     @property
     def _most(self) -> int:

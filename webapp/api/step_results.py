@@ -35,9 +35,7 @@ def list_step_results(asked: Asked[StepFilters]) -> Response:
     after_id = asked.cursor.after_id if asked.cursor else None
 
     def of_page(n: int) -> StepFilters:
-        # The total is told in any case; what lies beyond it need not be walked to.
-        is_beyond = filters.offset > 0 and filters.offset >= count()
-        return replace(filters, limit=0 if is_beyond else n)
+        return filters if n == filters.limit else replace(filters, limit=n)
 
     def find_rows(n: int, columns: Sequence[Selected]) -> Sequence[Row[Any]]:
         return find_steps(of_page(n), columns, after_id=after_id)

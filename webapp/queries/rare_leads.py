@@ -56,8 +56,7 @@ def is_table_sooner(filters: StepFilters, found: Lookups, leading: Column | None
 
     Along that of names or of durations each row is looked up by itself, anywhere in the table.
     """
-    is_spread = any(leading is one for one in _SPREAD)
-    if leading is None or not is_spread or db.engine.dialect.name == "postgresql":
+    if leading is None or not _is_spread(leading):
         return False
     if is_in_index(filters.of_any_order(), found, leading):
         return False
@@ -66,6 +65,11 @@ def is_table_sooner(filters: StepFilters, found: Lookups, leading: Column | None
     conditions = conditions_of(led, found if led.step_name else NOTHING, leading)
     rows = select(Step.id).where(*conditions).limit(most + 1).subquery()
     return fetch(select(func.count()).select_from(rows)).scalar_one() > most
+
+
+def _is_spread(leading: Column) -> bool:
+    """Tell whether what a column's index finds lies anywhere; PostgreSQL decides by itself."""
+    return db.engine.dialect.name == "sqlite" and any(leading is one for one in _SPREAD)
 
 
 def find_rare_lead(filters: StepFilters, after_id: int | None = None) -> Column | None:
@@ -107,10 +111,7 @@ def is_sooner_full(
     Where one step in thirty is slow, the twenty newest of these are soon met. No more rows of the
     list are looked at than the index of the `leading` column finds.
     """
-    is_spread = any(leading is one for one in _SPREAD)
-    if db.engine.dialect.name == "postgresql" or not is_spread:
-        return False
-    if not must_sort(filters, leading, found):
+    if not (_is_spread(leading) and must_sort(filters, leading, found)):
         return False
     n_led = found.sizes[leading]
     n = filters.offset + filters.limit
