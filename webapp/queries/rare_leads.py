@@ -18,9 +18,9 @@ from .conditions import Column
 from .counts import count_by_kept_counts
 from .kept import kept
 from .plain import fetch
-from .step_conditions import NOTHING, Lookups, conditions_of, sort_column
+from .step_conditions import Lookups, sort_column
 from .step_plans import is_in_index, is_wide_enough, must_sort, order_of, plan_rows
-from .step_sizes import held_by, look_up, measure_common
+from .step_sizes import count_alone, held_by, look_up, measure_common
 from .step_stretches import conditions_of_places, find_stretch
 
 # So many rows of the list are looked at, and for each row of a deep page so many.
@@ -61,10 +61,7 @@ def is_table_sooner(filters: StepFilters, found: Lookups, leading: Column | None
     if is_in_index(filters.of_any_order(), found, leading):
         return False
     most = count_by_kept_counts(StepFilters()) // TABLE_CHEAPER
-    led = held_by(filters, leading)
-    conditions = conditions_of(led, found if led.step_name else NOTHING, leading)
-    rows = select(Step.id).where(*conditions).limit(most + 1).subquery()
-    return fetch(select(func.count()).select_from(rows)).scalar_one() > most
+    return count_alone(held_by(filters, leading), found, leading, most) > most
 
 
 def _is_spread(leading: Column) -> bool:

@@ -116,12 +116,17 @@ def measure_common(
         is_listed = column is not Step.step_name or are_listed(found.names)
         if is_listed and column is not walked:
             limit = most(column)
-            conditions = conditions_of(one, found if one.step_name else NOTHING, column)
-            rows = select(Step.id).where(*conditions).limit(limit + 1)
-            n = fetch(select(func.count()).select_from(rows.subquery())).scalar_one()
+            n = count_alone(one, found, column, limit)
             if n <= limit:
                 sizes[column] = n
     return sizes
+
+
+def count_alone(one: StepFilters, found: Lookups, column: Column, most: int) -> int:
+    """Count what one filter lets through by the index of its column, to one more than `most`."""
+    conditions = conditions_of(one, found if one.step_name else NOTHING, column)
+    rows = select(Step.id).where(*conditions).limit(most + 1).subquery()
+    return fetch(select(func.count()).select_from(rows)).scalar_one()
 
 
 def _measure_values(filters: StepFilters, most: Callable[[Column], int]) -> dict[Column, int]:
