@@ -15,7 +15,8 @@ from webapp.ingest.records import RunRecord, StepRecord
 from webapp.models import Recovered, StepStatus
 from webapp.queries import facets, rare_leads, step_sizes
 from webapp.queries.facets import StepFacets
-from webapp.queries.steps import LIST_COLUMNS, count_steps, find_steps
+from webapp.queries.step_totals import count_steps
+from webapp.queries.steps import LIST_COLUMNS, find_steps
 
 from .data import make_run, make_step, write
 from .statements import explain_statements

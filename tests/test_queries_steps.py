@@ -19,7 +19,8 @@ from webapp.queries import step_conditions, step_sizes
 from webapp.queries.counts import Span, count_by_value, find_span
 from webapp.queries.plain import KEPT_VALUES
 from webapp.queries.sqlite_json import MOST_WRITTEN, WRITTEN_BYTES
-from webapp.queries.steps import API_COLUMNS, _build, count_steps, find_steps, write_steps_page
+from webapp.queries.step_totals import count_steps
+from webapp.queries.steps import API_COLUMNS, _build, find_steps, write_steps_page
 
 from .data import make_run, make_step, write
 from .statements import explain_statements

@@ -13,7 +13,8 @@ from webapp.queries import rare_leads, step_sizes
 from webapp.queries.conditions import Column
 from webapp.queries.counts import Total
 from webapp.queries.rare_leads import find_rare_lead
-from webapp.queries.steps import LIST_COLUMNS, count_steps, find_steps
+from webapp.queries.step_totals import count_steps
+from webapp.queries.steps import LIST_COLUMNS, find_steps
 
 from .data import START, make_run, make_step, write
 from .statements import explain_statements

@@ -12,7 +12,8 @@ from ..filters import StepFilters
 from ..models import Step
 from ..queries.conditions import Selected
 from ..queries.sqlite_json import WrittenRows
-from ..queries.steps import count_steps, find_step_ids, find_steps, get_step, write_steps_page
+from ..queries.step_totals import count_steps
+from ..queries.steps import find_step_ids, find_steps, get_step, write_steps_page
 from . import bp
 from .asking import Asked, read_steps
 from .describing import describe
@@ -38,10 +39,10 @@ def list_step_results(asked: Asked[StepFilters]) -> Response:
         return filters if n == filters.limit else replace(filters, limit=n)
 
     def find_rows(n: int, columns: Sequence[Selected]) -> Sequence[Row[Any]]:
-        return find_steps(of_page(n), columns, after_id=after_id)
+        return find_steps(of_page(n), columns, after_id, exact=True)
 
     def find_ids(n: int) -> Sequence[int]:
-        return find_step_ids(of_page(n), after_id)
+        return find_step_ids(of_page(n), after_id, exact=True)
 
     def write_rows(n: int) -> WrittenRows | None:
         return write_steps_page(of_page(n), asked.fields, after_id)

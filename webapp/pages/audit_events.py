@@ -8,7 +8,7 @@ from ..models import Action
 from ..queries.audit import count_audit_events, find_actors, find_audit_events
 from . import bp
 from .chips import find_chips
-from .listing import Place, answer_list, read_args, shown_values
+from .listing import Place, answer_list, own_args, read_args, shown_values
 
 
 @bp.get("/audit-events")
@@ -21,11 +21,11 @@ def list_audit_events() -> ResponseReturnValue:
     return answer_list(
         "audit_events/list.html",
         "audit_events/_results.html",
-        url_for("pages.list_audit_events", **filters.to_args()),
+        url_for("pages.list_audit_events", **own_args(filters, is_exact)),
         filters,
         events=events,
         total=total,
-        place=Place.of(filters, total, len(events)),
+        place=Place.of(filters, total, len(events), is_exact),
         chips=find_chips(filters),
         shown=shown_values(filters),
         actions=list(Action),

@@ -29,21 +29,26 @@ SINGLE = (
 TYPED = ("run_id", "min_duration_ms", "max_duration_ms")
 # Those of which the form shows all values, as boxes.
 BOXES = ("status", "step_type")
-# Asks for an exact total where it is dear; no filter, so it is in no link but that one.
+# Asks for an exact total where it is dear; no filter, so of the links only those to another page of
+# what was counted so keep it.
 EXACT = "exact"
 
 
 class Place(NamedTuple):
-    """Where a list stands: the offsets of its neighbours (None: no such page) and its range."""
+    """Where a list stands: the offsets of its neighbours (None: no such page) and its range.
+
+    `args` are what their links say beside the filters.
+    """
 
     first: int | None
     previous: int | None
     next: int | None
     last: int | None
     range: str
+    args: dict[str, int]
 
     @classmethod
-    def of(cls, filters: ListFilters, total: Total, n_rows: int) -> Self:
+    def of(cls, filters: ListFilters, total: Total, n_rows: int, is_exact: bool) -> Self:
         """Tell where the rows of these filters stand among all that they find."""
         offset, limit = filters.offset, max(filters.limit, 1)
         # Beyond a total that is only a lower bound, a full page says that there may be another.
@@ -57,6 +62,7 @@ class Place(NamedTuple):
             next=offset + n_rows if n_rows and has_next else None,
             last=last if total.is_exact and n_rows and has_next else None,
             range=f"{offset + 1:,}–{offset + n_rows:,} of {total}" if n_rows else f"0 of {total}",
+            args=_exact_args(is_exact),
         )
 
 
@@ -64,6 +70,18 @@ def read_args() -> tuple[MultiDict[str, str], bool]:
     """Return the arguments that are filters, and whether an exact total is asked for."""
     args = MultiDict(request.args)
     return args, args.poplist(EXACT) == ["1"]
+
+
+def own_args(filters: ListFilters, is_exact: bool) -> dict[str, Any]:
+    """Return the query string of the list itself.
+
+    An exact total is not asked for again, unless the page was found by it, from the list's end.
+    """
+    return {**_exact_args(is_exact and filters.offset > 0), **filters.to_args()}
+
+
+def _exact_args(is_exact: bool) -> dict[str, int]:
+    return {EXACT: 1} if is_exact else {}
 
 
 def says_news(filters: ListFilters) -> bool:
@@ -93,12 +111,12 @@ def answer_list(
 
 
 def list_context(
-    filters: ListFilters, facets: StepFacets | RunFacets, n_rows: int
+    filters: ListFilters, facets: StepFacets | RunFacets, n_rows: int, is_exact: bool
 ) -> dict[str, Any]:
     """Return what the templates of every list need around its rows."""
     return {
         "facets": facets,
-        "place": Place.of(filters, facets.total, n_rows),
+        "place": Place.of(filters, facets.total, n_rows, is_exact),
         "chips": find_chips(filters),
         "shown": shown_values(filters),
         "hidden": hidden_values(filters),

@@ -13,7 +13,7 @@ from ..queries.news import count_new_runs, find_last_id
 from ..queries.runs import find_runs
 from ..queries.usual import find_usual_durations
 from . import bp
-from .listing import answer_list, list_context, read_args, read_news_args, says_news
+from .listing import answer_list, list_context, own_args, read_args, read_news_args, says_news
 
 # What went wrong first.
 STATUSES = (
@@ -53,14 +53,14 @@ def list_runs() -> ResponseReturnValue:
     return answer_list(
         "runs/list.html",
         "runs/_results.html",
-        url_for("pages.list_runs", **filters.to_args()),
+        url_for("pages.list_runs", **own_args(filters, is_exact)),
         filters,
         runs=runs,
         usual=find_usual_durations(run.workflow_name for run in runs),
         last_id=last_id,
         statuses=STATUSES,
         sorts=SORTS,
-        **list_context(filters, facets, len(runs)),
+        **list_context(filters, facets, len(runs), is_exact),
     )
 
 

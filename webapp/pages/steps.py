@@ -9,9 +9,10 @@ from ..filters import StepFilters
 from ..models import Step, StepStatus, StepType
 from ..queries.facets import find_step_facets
 from ..queries.news import count_new_steps, find_last_id
-from ..queries.steps import LIST_COLUMNS, count_steps, find_steps
+from ..queries.step_totals import count_steps
+from ..queries.steps import LIST_COLUMNS, find_steps
 from . import bp
-from .listing import answer_list, list_context, read_args, read_news_args, says_news
+from .listing import answer_list, list_context, own_args, read_args, read_news_args, says_news
 
 # What went wrong first.
 STATUSES = (
@@ -39,21 +40,21 @@ def list_steps() -> ResponseReturnValue:
     args, is_exact = read_args()
     filters = StepFilters.from_args(args, default_sort="-started_at", blank_is_absent=True)
     last_id = find_last_id(Step.id) if says_news(filters) else None
-    steps = find_steps(filters, LIST_COLUMNS)
+    steps = find_steps(filters, LIST_COLUMNS, exact=is_exact)
     facets = find_step_facets(filters)
     if is_exact and not facets.total.is_exact:
         facets = replace(facets, total=count_steps(filters, exact=True))
     return answer_list(
         "steps/list.html",
         "steps/_results.html",
-        url_for("pages.list_steps", **filters.to_args()),
+        url_for("pages.list_steps", **own_args(filters, is_exact)),
         filters,
         steps=steps,
         last_id=last_id,
         statuses=STATUSES,
         types=tuple(StepType),
         sorts=SORTS,
-        **list_context(filters, facets, len(steps)),
+        **list_context(filters, facets, len(steps), is_exact),
     )
 
 

@@ -23,7 +23,7 @@ from .plain import fetch
 from .step_conditions import Lookups
 from .step_plans import plan_steps
 from .step_sizes import look_up
-from .steps import count_steps
+from .step_totals import count_steps
 
 Cells = Mapping[tuple[str, str], int]
 

@@ -4,11 +4,11 @@ A page of the documented filters walks the ids of those blocks that hold it, as 
 tell; for the others see `step_plans`. Outputs are read only where they are asked for.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from sqlalchemy import BigInteger, CursorResult, Row, Select, Text, bindparam, func, select
@@ -19,15 +19,16 @@ from ..extensions import db
 from ..filters import MAX_INTEGER, StepFilters
 from ..models import Run, Step
 from .conditions import Column, Selected
-from .counts import Total, count_by_kept_counts, count_up_to, find_span
-from .kept import kept
+from .counts import count_by_kept_counts, find_span
+from .nearer_end import find_from_nearer_end
 from .plain import KEPT_STATEMENTS, builder, fetch, fetch_again
-from .rare_leads import find_cheapest, find_rare_lead, is_sooner_full, is_table_sooner
+from .rare_leads import find_rare_lead, is_sooner_full
 from .sqlite_json import MOST_WRITTEN, WrittenRows, can_write, columns_to_write, write_page
 from .step_conditions import Lookups, conditions_of, sort_column
-from .step_plans import find_leading, is_empty, must_sort, order_of, plan_steps, plan_walk
+from .step_plans import find_leading, is_empty, must_sort, order_of
 from .step_sizes import look_up
 from .step_stretches import conditions_of_places, find_stretch
+from .step_totals import count_steps
 
 # What a list shows of a step: all but its texts.
 LIST_COLUMNS: tuple[Selected, ...] = (
@@ -77,19 +78,35 @@ FULL_COLUMNS: tuple[Column, ...] = (
     Step.exports,
 )
 
-# Where no index says how many rows there are, a page looks at so many to count them.
-WALKED = 50_000
+T = TypeVar("T")
 
 
 def find_steps(
     filters: StepFilters,
     columns: Sequence[Selected],
     after_id: int | None = None,
+    exact: bool = False,
 ) -> Sequence[Row[Any]]:
     """Return these columns of one page of steps, in the order of the filters; first the id.
 
-    `after_id` begins the page after a step, in an order of ids.
+    `after_id` begins the page after a step, in an order of ids. `exact` says that all steps of the
+    list are counted anyway.
     """
+    return _find_nearer(lambda one: _find_steps(one, columns, after_id), filters, exact)
+
+
+def _find_nearer(
+    find: Callable[[StepFilters], Sequence[T]], filters: StepFilters, exact: bool
+) -> Sequence[T]:
+    """Find a page from the end of the list that is nearer, where it is cheap to tell which."""
+    if _is_by_counts(filters) or not (exact or filters.is_documented):
+        return find(filters)
+    return find_from_nearer_end(find, filters, lambda: count_steps(filters, exact=True).n)
+
+
+def _find_steps(
+    filters: StepFilters, columns: Sequence[Selected], after_id: int | None
+) -> Sequence[Row[Any]]:
     page = _find_page(filters, after_id)
     if page is None:
         return []
@@ -125,8 +142,14 @@ def _are_few(filters: StepFilters) -> bool:
     return filters.has_only("status", "step_type")
 
 
-def find_step_ids(filters: StepFilters, after_id: int | None = None) -> Sequence[int]:
+def find_step_ids(
+    filters: StepFilters, after_id: int | None = None, exact: bool = False
+) -> Sequence[int]:
     """Return the ids alone of one page of steps."""
+    return _find_nearer(lambda one: _find_step_ids(one, after_id), filters, exact)
+
+
+def _find_step_ids(filters: StepFilters, after_id: int | None) -> Sequence[int]:
     page = _find_page(filters, after_id)
     if page is None:
         return []
@@ -211,7 +234,7 @@ def _find_page(filters: StepFilters, after_id: int | None) -> _Page | None:
         return None
     values: dict[str, Any] = {"limit": filters.limit, "offset": filters.offset}
     leading = find_leading(filters, found)
-    is_by_counts = filters.is_documented and sort_column(filters) is Step.id
+    is_by_counts = _is_by_counts(filters)
     if leading is not None:
         if is_sooner_full(filters, found, leading, after_id):
             leading = None
@@ -232,57 +255,15 @@ def _find_page(filters: StepFilters, after_id: int | None) -> _Page | None:
     return _Page(filters, found, leading, values)
 
 
+def _is_by_counts(filters: StepFilters) -> bool:
+    """Tell whether the kept counts say where each page of the list begins."""
+    return filters.is_documented and sort_column(filters) is Step.id
+
+
 def _is_beyond(filters: StepFilters) -> bool:
     """Tell whether the kept counts say that there is no such page."""
     is_known = filters.offset > 0 and filters.is_documented
     return is_known and count_by_kept_counts(filters) <= filters.offset
-
-
-def count_steps(filters: StepFilters, exact: bool = False, found: Lookups | None = None) -> Total:
-    """Count the steps that the filters let through.
-
-    The documented filters are always counted exactly; the others beyond COUNTED only when asked
-    to.
-    """
-    if filters.is_documented:
-        return Total(count_by_kept_counts(filters))
-    if found is None:
-        return _count_anew(filters.of_any_order(), exact, filters.moment)
-    return _count_found(filters, exact, found)
-
-
-@kept
-def _count_anew(filters: StepFilters, exact: bool, _moment: datetime | None) -> Total:
-    if exact and (parts := filters.parts_with_negated()):
-        # What is left out has an index; to find all the rest would be to read the table.
-        whole, left_out = (count_steps(part, exact) for part in parts)
-        return Total(whole.n - left_out.n)
-    return _count_found(filters, exact, look_up(filters))
-
-
-def _count_found(filters: StepFilters, exact: bool, found: Lookups) -> Total:
-    plan = plan_steps(filters, found, is_count=True)
-    if plan.is_empty:
-        return Total(0)
-    if plan.is_walk and exact:
-        cheapest = find_cheapest(filters, found)
-        if cheapest is not None or is_table_sooner(filters, found, plan.leading):
-            conditions = conditions_of(filters.of_any_order(), found, cheapest)
-            return count_up_to(select(Step.id).where(*conditions), exact)
-    only_runs = replace(filters, run_id=(), run_uuid=()).is_documented
-    if plan.is_walk and not (exact or only_runs):
-        return _count_walked(filters, found)
-    return count_up_to(select(Step.id).where(*plan.conditions), exact or only_runs)
-
-
-def _count_walked(filters: StepFilters, found: Lookups) -> Total:
-    """Count what all filters let through, none of which few rows pass: as far as is not dear."""
-    rows, plan = plan_walk(filters, found, WALKED)
-    total = count_up_to(select(rows.c.id).where(*plan.conditions), exact=False)
-    if total.is_exact:
-        n_walked = fetch(select(func.count()).select_from(rows)).scalar_one()
-        total = total._replace(is_exact=n_walked < WALKED)
-    return total
 
 
 def get_step(step_id: int) -> Step:
