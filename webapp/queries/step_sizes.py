@@ -33,6 +33,8 @@ LISTED_RUNS = 1_000
 
 def look_up(filters: StepFilters) -> Lookups:
     """Look up what planning needs to know."""
+    if filters.has_only():
+        return NOTHING
     return _look_up(filters.of_any_order(), filters.moment)
 
 
