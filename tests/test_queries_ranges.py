@@ -203,7 +203,7 @@ def test_a_count_looks_at_so_many_rows_and_says_so(
 ) -> None:
     monkeypatch.setattr(step_sizes, "COUNTED", 0)
     monkeypatch.setattr(step_sizes, "RARE", 0)
-    monkeypatch.setattr("webapp.queries.steps.WALKED", 60)
+    monkeypatch.setattr("webapp.queries.step_totals.WALKED", 60)
     with app.app_context():
         for values in FILTERS[1:]:
             filters, n = StepFilters(**values), len(expected_ids(rows, StepFilters(**values)))

@@ -1,6 +1,6 @@
 """Define what the filters of all lists share: order, page, and the way back to a query string."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -106,6 +106,11 @@ class ListFilters:
     def of_any_page(self) -> Self:
         """Return the filters without the page and without what was refused."""
         return replace(self, offset=0, limit=DEFAULT_LIMIT, errors=())
+
+    def without_all(self, names: Iterable[str]) -> Self:
+        """Return the filters without those of these names."""
+        defaults = _defaults(type(self))  # type: ignore[arg-type]
+        return replace(self, **{name: defaults[name] for name in names})
 
     def n_values(self) -> int:
         """Return how many values stand in the filters that can have several."""

@@ -9,6 +9,7 @@ from ..filters import StepFilters
 from ..models import Step
 from .counts import Total, count_by_kept_counts, count_up_to
 from .kept import kept
+from .outside import count_by_outside
 from .plain import fetch
 from .rare_leads import find_cheapest, is_table_sooner
 from .step_conditions import Lookups, conditions_of
@@ -46,6 +47,8 @@ def _count_found(filters: StepFilters, exact: bool, found: Lookups) -> Total:
     if plan.is_empty:
         return Total(0)
     if plan.is_walk and exact:
+        if (n := count_by_outside(filters)) is not None:
+            return Total(n)
         cheapest = find_cheapest(filters, found)
         if cheapest is not None or is_table_sooner(filters, found, plan.leading):
             conditions = conditions_of(filters.of_any_order(), found, cheapest)
