@@ -203,6 +203,20 @@ def test_an_expired_token_is_refused_and_listed_as_such(app: Flask, client: Flas
     assert "\texpired " in succeed(app, "tokens", "list")
 
 
+def test_the_token_of_a_disabled_user_is_refused_and_listed_as_such(
+    app: Flask, client: FlaskClient
+) -> None:
+    make_user(app, "zoe")
+    token = succeed(app, "tokens", "create", "hers", "--user", "zoe").strip()
+    succeed(app, "users", "disable", "zoe")
+    assert answers(client, token) == 401
+    listed = "\tnever expires, refused: its user is disabled\n"
+    assert succeed(app, "tokens", "list").endswith(listed)
+    succeed(app, "users", "enable", "zoe")
+    assert answers(client, token) == 200
+    assert succeed(app, "tokens", "list").endswith("\tnever expires\n")
+
+
 @pytest.mark.parametrize(
     "span", ["", "30", "d", "-1d", "0d", "1.5h", "9999999d", "999999w", "30 d"]
 )

@@ -119,7 +119,8 @@ def _describe_use(token: Token) -> str:
 
 
 def _describe_end(token: Token) -> str:
+    refused = "" if token.user.is_active else ", refused: its user is disabled"
     if token.expires_at is None:
-        return "never expires"
+        return f"never expires{refused}"
     verb = "expired" if token.expires_at <= utc_now() else "expires"
-    return f"{verb} {token.expires_at:%Y-%m-%d %H:%M}Z"
+    return f"{verb} {token.expires_at:%Y-%m-%d %H:%M}Z{refused}"
