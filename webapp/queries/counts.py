@@ -73,6 +73,11 @@ def count_by_kept_counts(filters: StepFilters) -> int:
     return _count(filters.workspace, filters.status, filters.step_type)
 
 
+def select_kept_count(filters: StepFilters) -> Select[tuple[int]]:
+    """Return the statement that counts the same, to be part of another."""
+    return _sum_of(filters.workspace, filters.status, filters.step_type)
+
+
 @kept
 def _count(*values: tuple[str, ...]) -> int:
     return int(fetch(_sum_of(*values)).scalar_one())

@@ -5,12 +5,12 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select, true
+from sqlalchemy import ColumnElement, Select, case, func, select, true
 
 from ..filters import DURATIONS, ENDED, STARTED, StepFilters
 from ..models import Step
 from .conditions import Column
-from .counts import count_by_kept_counts
+from .counts import count_by_kept_counts, select_kept_count
 from .plain import fetch
 from .step_conditions import HAVE_DURATIONS, NOTHING, statuses_of
 from .step_plans import plan_rows
@@ -53,15 +53,15 @@ def _count_but(
     lacks_type = column is Step.started_at and whole.step_type
     led = StepFilters() if lacks_type else held_by(whole, column)
     few = count_by_kept_counts(StepFilters(status=led.status)) // FEW
-    n = count_by_kept_counts(whole)
+    left: Any = select_kept_count(whole).scalar_subquery()
     for is_outside in outside:
         rows, plan = plan_rows(whole, NOTHING, column, led, partial(_first, few + 1, is_outside))
         passing = func.count().filter(true(), *plan.conditions)
-        n_walked, n_passing = fetch(select(func.count(), passing).select_from(rows)).one()
-        if n_walked > few:
-            return None
-        n -= n_passing
-    return n
+        # NULL where there are more, and so is what is left then.
+        left -= select(case((func.count() <= few, passing))).select_from(rows).scalar_subquery()
+    # In one statement, as PostgreSQL shows each what is there by then.
+    n = fetch(select(left)).scalar_one()
+    return None if n is None else int(n)
 
 
 def _first(n: int, condition: ColumnElement[bool], rows: Select[Any]) -> Select[Any]:
