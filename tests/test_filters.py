@@ -356,3 +356,15 @@ def test_a_page_has_at_least_one_row() -> None:
     on_a_page = StepFilters.from_args(asked, blank_is_absent=True)
     assert on_a_page.limit == 20
     assert [error.name for error in on_a_page.errors] == ["limit"]
+
+
+@pytest.mark.parametrize("n_others", [0, 1, 2])
+def test_filters_know_whether_others_are_in_use(n_others: int) -> None:
+    names = [name for name in StepFilters.names() if name not in ("sort", "offset", "limit")]
+    unnamed = names[:n_others]
+    assert unnamed == ["workspace", "status"][:n_others]
+    used = StepFilters(workspace=("example.com",))
+    named = [name for name in names if name not in unnamed]
+    assert StepFilters().has_only(*named)
+    assert used.has_only(*named) == (not n_others)
+    assert ListFilters().has_only()

@@ -17,7 +17,7 @@ from webapp.queries.outside import count_by_outside
 from webapp.queries.step_totals import count_steps
 
 from .data import START, make_run, make_step, write
-from .statements import explain_statements
+from .statements import collected_statements, explain_statements, without_versions
 
 N = 400
 
@@ -41,7 +41,8 @@ def _step(n: int) -> StepRecord:
 
 @pytest.fixture
 def steps(app: Flask, monkeypatch: pytest.MonkeyPatch) -> list[StepRecord]:
-    """Write steps; what is few elsewhere is none here."""
+    """Write steps; what is few elsewhere is none here, and a quarter is few outside."""
+    monkeypatch.setattr(outside, "FEW", 4)
     monkeypatch.setattr(step_sizes, "RARE", 0)
     monkeypatch.setattr(step_sizes, "COUNTED", 0)
     records = [_step(n) for n in range(N)]
@@ -103,17 +104,16 @@ def test_a_total_by_what_is_outside_is_that_of_what_is_inside(
             assert found in (None, n), filters
             assert count_steps(filters, exact=True) == (n, True), filters
             n_found += found is not None
-    # Ten of the ranges are wide; of pending steps none has a duration.
-    assert n_found == len(TYPES) * (6 * len(STATUSES) + 4 * (len(STATUSES) - 1))
+    # Ten of the ranges are wide. Of pending steps none has a duration; and where a type is asked
+    # for too, the steps of one status are few beside all, whose index of starts has it.
+    n_one_status_and_type = 3 * 2 * 2
+    assert n_found == len(TYPES) * (6 * 5 + 4 * 4) - n_one_status_and_type
 
 
 @pytest.mark.parametrize(
     "values",
     [
         {},
-        {"started_after": at(9), "started_before": at(9)},
-        {"ended_after": at(59), "ended_before": at(1)},
-        {"min_duration_ms": 9, "max_duration_ms": 8},
         {"started_after": at(2), "min_duration_ms": 3},
         {"started_after": at(2), "workspace": ("example.com",)},
         {"started_after": at(2), "step_name": "step"},
@@ -127,15 +127,39 @@ def test_not_where_it_does_not_pay_or_is_not_known(
         assert count_by_outside(filters) is None
 
 
-def test_what_is_outside_is_looked_for_no_further_than_it_pays(
-    app: Flask, steps: list[StepRecord], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"started_after": at(9), "started_before": at(9)},
+        {"ended_after": at(59), "ended_before": at(1)},
+        {"min_duration_ms": 9, "max_duration_ms": 8},
+    ],
+)
+def test_an_empty_range_has_none(
+    app: Flask, steps: list[StepRecord], values: dict[str, Any]
 ) -> None:
-    # 12 of 30 lengths are below 12: 164 steps of 400.
-    filters = StepFilters(min_duration_ms=12)
     with app.app_context():
-        assert count_by_outside(filters) is None
-        monkeypatch.setattr(outside, "FEW", 2)
-        assert count_by_outside(filters) is not None
+        assert count_steps(StepFilters(**values), exact=True) == (0, True)
+
+
+def test_neither_side_is_looked_at_further_than_it_pays(
+    app: Flask, steps: list[StepRecord]
+) -> None:
+    # A quarter is 100. Shorter than 6 are 80 steps, shorter than 9 are 120; from 13 on 93 ended.
+    with app.app_context():
+        assert count_by_outside(StepFilters(min_duration_ms=6)) is not None
+        assert count_by_outside(StepFilters(min_duration_ms=9)) is None
+        assert count_by_outside(StepFilters(min_duration_ms=13)) is None
+        with collected_statements(app) as statements:
+            count_by_outside(StepFilters(min_duration_ms=13))
+    assert not [one for one in statements if "steps.duration_ms < " in one]
+
+
+def test_what_is_inside_is_not_counted(app: Flask, steps: list[StepRecord]) -> None:
+    with app.app_context(), collected_statements(app) as statements:
+        count_steps(StepFilters(started_after=at(2)), exact=True)
+    last = without_versions(statements)[-1]
+    assert "block_counts" in last and "steps.started_at <" in last
 
 
 @pytest.mark.parametrize("values", RANGES)

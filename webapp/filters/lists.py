@@ -240,7 +240,11 @@ def _others(
     """
     defaults = _defaults(of)  # type: ignore[arg-type]
     others = [name for name in defaults if name not in (*names, *PAGING)]
-    return attrgetter(*others), tuple(defaults[name] for name in others)
+    unused = tuple(defaults[name] for name in others)
+    if len(others) < 2:
+        # Of one name `attrgetter` reads a bare value, and none it does not take.
+        return lambda filters: tuple(getattr(filters, name) for name in others), unused
+    return attrgetter(*others), unused
 
 
 def _beginning(preset: str, now: datetime) -> datetime | None:

@@ -29,15 +29,15 @@ SINGLE = (
 TYPED = ("run_id", "min_duration_ms", "max_duration_ms")
 # Those of which the form shows all values, as boxes.
 BOXES = ("status", "step_type")
-# Asks for an exact total where it is dear; no filter, so of the links only those to another page of
-# what was counted so keep it.
+# Asks for an exact total where it is dear; no filter: it stays in the address of what was counted
+# so and in the links that turn its pages, and is in no other link.
 EXACT = "exact"
 
 
 class Place(NamedTuple):
     """Where a list stands: the offsets of its neighbours (None: no such page) and its range.
 
-    `args` are what their links say beside the filters.
+    `kept` is what their addresses have beside the filters.
     """
 
     first: int | None
@@ -45,10 +45,10 @@ class Place(NamedTuple):
     next: int | None
     last: int | None
     range: str
-    args: dict[str, int]
+    kept: dict[str, Any]
 
     @classmethod
-    def of(cls, filters: ListFilters, total: Total, n_rows: int, is_exact: bool) -> Self:
+    def of(cls, filters: ListFilters, total: Total, n_rows: int, kept: dict[str, Any]) -> Self:
         """Tell where the rows of these filters stand among all that they find."""
         offset, limit = filters.offset, max(filters.limit, 1)
         # Beyond a total that is only a lower bound, a full page says that there may be another.
@@ -62,7 +62,7 @@ class Place(NamedTuple):
             next=offset + n_rows if n_rows and has_next else None,
             last=last if total.is_exact and n_rows and has_next else None,
             range=f"{offset + 1:,}–{offset + n_rows:,} of {total}" if n_rows else f"0 of {total}",
-            args=_exact_args(is_exact),
+            kept=kept,
         )
 
 
@@ -72,16 +72,9 @@ def read_args() -> tuple[MultiDict[str, str], bool]:
     return args, args.poplist(EXACT) == ["1"]
 
 
-def own_args(filters: ListFilters, is_exact: bool) -> dict[str, Any]:
-    """Return the query string of the list itself.
-
-    An exact total is not asked for again, unless the page was found by it, from the list's end.
-    """
-    return {**_exact_args(is_exact and filters.offset > 0), **filters.to_args()}
-
-
-def _exact_args(is_exact: bool) -> dict[str, int]:
-    return {EXACT: 1} if is_exact else {}
+def exact_args(is_counted: bool) -> dict[str, Any]:
+    """Return what the address of each page of a list has, where its total was counted exactly."""
+    return {EXACT: 1} if is_counted else {}
 
 
 def says_news(filters: ListFilters) -> bool:
@@ -111,12 +104,12 @@ def answer_list(
 
 
 def list_context(
-    filters: ListFilters, facets: StepFacets | RunFacets, n_rows: int, is_exact: bool
+    filters: ListFilters, facets: StepFacets | RunFacets, n_rows: int, kept: dict[str, Any]
 ) -> dict[str, Any]:
     """Return what the templates of every list need around its rows."""
     return {
         "facets": facets,
-        "place": Place.of(filters, facets.total, n_rows, is_exact),
+        "place": Place.of(filters, facets.total, n_rows, kept),
         "chips": find_chips(filters),
         "shown": shown_values(filters),
         "hidden": hidden_values(filters),

@@ -13,7 +13,7 @@ from ..queries.news import count_new_runs, find_last_id
 from ..queries.runs import find_runs
 from ..queries.usual import find_usual_durations
 from . import bp
-from .listing import answer_list, list_context, own_args, read_args, read_news_args, says_news
+from .listing import answer_list, exact_args, list_context, read_args, read_news_args, says_news
 
 # What went wrong first.
 STATUSES = (
@@ -48,19 +48,21 @@ def list_runs() -> ResponseReturnValue:
     last_id = find_last_id(Run.id) if says_news(filters) else None
     runs = find_runs(filters)
     facets = find_run_facets(filters)
-    if is_exact and not facets.total.is_exact:
+    is_counted = is_exact and not facets.total.is_exact
+    if is_counted:
         facets = replace(facets, total=count_runs(filters, exact=True))
+    kept = exact_args(is_counted)
     return answer_list(
         "runs/list.html",
         "runs/_results.html",
-        url_for("pages.list_runs", **own_args(filters, is_exact)),
+        url_for("pages.list_runs", **kept, **filters.to_args()),
         filters,
         runs=runs,
         usual=find_usual_durations(run.workflow_name for run in runs),
         last_id=last_id,
         statuses=STATUSES,
         sorts=SORTS,
-        **list_context(filters, facets, len(runs), is_exact),
+        **list_context(filters, facets, len(runs), kept),
     )
 
 

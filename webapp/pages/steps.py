@@ -12,7 +12,7 @@ from ..queries.news import count_new_steps, find_last_id
 from ..queries.step_totals import count_steps
 from ..queries.steps import LIST_COLUMNS, find_steps
 from . import bp
-from .listing import answer_list, list_context, own_args, read_args, read_news_args, says_news
+from .listing import answer_list, exact_args, list_context, read_args, read_news_args, says_news
 
 # What went wrong first.
 STATUSES = (
@@ -42,19 +42,21 @@ def list_steps() -> ResponseReturnValue:
     last_id = find_last_id(Step.id) if says_news(filters) else None
     steps = find_steps(filters, LIST_COLUMNS, exact=is_exact)
     facets = find_step_facets(filters)
-    if is_exact and not facets.total.is_exact:
+    is_counted = is_exact and not facets.total.is_exact
+    if is_counted:
         facets = replace(facets, total=count_steps(filters, exact=True))
+    kept = exact_args(is_counted)
     return answer_list(
         "steps/list.html",
         "steps/_results.html",
-        url_for("pages.list_steps", **own_args(filters, is_exact)),
+        url_for("pages.list_steps", **kept, **filters.to_args()),
         filters,
         steps=steps,
         last_id=last_id,
         statuses=STATUSES,
         types=tuple(StepType),
         sorts=SORTS,
-        **list_context(filters, facets, len(steps), is_exact),
+        **list_context(filters, facets, len(steps), kept),
     )
 
 

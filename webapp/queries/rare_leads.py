@@ -100,6 +100,13 @@ def find_rare_lead(filters: StepFilters, after_id: int | None = None) -> Column 
     return leading if is_led else None
 
 
+def fills_soon(filters: StepFilters) -> bool:
+    """Tell whether the rows of the list that are looked at for a page fill it."""
+    n = filters.offset + filters.limit
+    n_looked_at = max(LOOKED_AT, LOOKED_AT_EACH * n)
+    return _count_first(filters.of_any_page(), n, n_looked_at, None, filters.moment) >= n
+
+
 def is_sooner_full(
     filters: StepFilters, found: Lookups, leading: Column, after_id: int | None = None
 ) -> bool:

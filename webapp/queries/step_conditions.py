@@ -118,6 +118,11 @@ def sort_column(filters: StepFilters) -> Column:
     return columns[filters.sort.removeprefix("-")]
 
 
+def is_by_counts(filters: StepFilters) -> bool:
+    """Tell whether the kept counts say where each page of the list begins."""
+    return filters.is_documented and sort_column(filters) is Step.id
+
+
 def names_with(text: str) -> Select[tuple[str]]:
     """Select the step names that contain a text; case is ignored."""
     return select(StepName.name).where(StepName.name.icontains(text, autoescape=True))

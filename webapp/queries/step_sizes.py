@@ -1,10 +1,10 @@
 """Find how many steps each filter lets through, as far as that decides how to look them up."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 
 from ..filters import ENDED, STARTED, StepFilters, part_negated
 from ..models import Run, Step, StepStatus
@@ -126,7 +126,11 @@ def measure_common(
 
 def count_alone(one: StepFilters, found: Lookups, column: Column, most: int) -> int:
     """Count what one filter lets through by the index of its column, to one more than `most`."""
-    conditions = conditions_of(one, found if one.step_name else NOTHING, column)
+    return count_to(conditions_of(one, found if one.step_name else NOTHING, column), most)
+
+
+def count_to(conditions: Sequence[ColumnElement[bool]], most: int) -> int:
+    """Count the steps that conditions let through, to one more than `most`."""
     rows = select(Step.id).where(*conditions).limit(most + 1).subquery()
     return fetch(select(func.count()).select_from(rows)).scalar_one()
 

@@ -4,11 +4,11 @@ A page of the documented filters walks the ids of those blocks that hold it, as 
 tell; for the others see `step_plans`. Outputs are read only where they are asked for.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
-from typing import Any, TypeVar
+from functools import lru_cache, partial
+from typing import Any
 
 import orjson
 from sqlalchemy import BigInteger, CursorResult, Row, Select, Text, bindparam, func, select
@@ -24,11 +24,10 @@ from .nearer_end import find_from_nearer_end
 from .plain import KEPT_STATEMENTS, builder, fetch, fetch_again
 from .rare_leads import find_rare_lead, is_sooner_full
 from .sqlite_json import MOST_WRITTEN, WrittenRows, can_write, columns_to_write, write_page
-from .step_conditions import Lookups, conditions_of, sort_column
+from .step_conditions import Lookups, conditions_of, is_by_counts, sort_column
 from .step_plans import find_leading, is_empty, must_sort, order_of
 from .step_sizes import look_up
 from .step_stretches import conditions_of_places, find_stretch
-from .step_totals import count_steps
 
 # What a list shows of a step: all but its texts.
 LIST_COLUMNS: tuple[Selected, ...] = (
@@ -78,8 +77,6 @@ FULL_COLUMNS: tuple[Column, ...] = (
     Step.exports,
 )
 
-T = TypeVar("T")
-
 
 def find_steps(
     filters: StepFilters,
@@ -92,16 +89,8 @@ def find_steps(
     `after_id` begins the page after a step, in an order of ids. `exact` says that all steps of the
     list are counted anyway.
     """
-    return _find_nearer(lambda one: _find_steps(one, columns, after_id), filters, exact)
-
-
-def _find_nearer(
-    find: Callable[[StepFilters], Sequence[T]], filters: StepFilters, exact: bool
-) -> Sequence[T]:
-    """Find a page from the end of the list that is nearer, where it is cheap to tell which."""
-    if _is_by_counts(filters) or not (exact or filters.is_documented):
-        return find(filters)
-    return find_from_nearer_end(find, filters, lambda: count_steps(filters, exact=True).n)
+    find = partial(_find_steps, columns=columns, after_id=after_id)
+    return find_from_nearer_end(find, filters, exact)
 
 
 def _find_steps(
@@ -146,7 +135,7 @@ def find_step_ids(
     filters: StepFilters, after_id: int | None = None, exact: bool = False
 ) -> Sequence[int]:
     """Return the ids alone of one page of steps."""
-    return _find_nearer(lambda one: _find_step_ids(one, after_id), filters, exact)
+    return find_from_nearer_end(partial(_find_step_ids, after_id=after_id), filters, exact)
 
 
 def _find_step_ids(filters: StepFilters, after_id: int | None) -> Sequence[int]:
@@ -234,18 +223,17 @@ def _find_page(filters: StepFilters, after_id: int | None) -> _Page | None:
         return None
     values: dict[str, Any] = {"limit": filters.limit, "offset": filters.offset}
     leading = find_leading(filters, found)
-    is_by_counts = _is_by_counts(filters)
     if leading is not None:
         if is_sooner_full(filters, found, leading, after_id):
             leading = None
-    elif not is_by_counts:
+    elif not is_by_counts(filters):
         if _is_beyond(filters):
             return None
         leading = find_rare_lead(filters, after_id)
     is_walk = leading is None
     if is_walk and (filters.has_starts or filters.has_ends):
         values |= find_stretch(filters)
-    if is_walk and is_by_counts:
+    if is_walk and is_by_counts(filters):
         span = find_span(filters, after_id)
         if span is None:
             return None
@@ -253,11 +241,6 @@ def _find_page(filters: StepFilters, after_id: int | None) -> _Page | None:
     if after_id is not None:
         values["before_id" if filters.sort == "-id" else "after_id"] = after_id
     return _Page(filters, found, leading, values)
-
-
-def _is_by_counts(filters: StepFilters) -> bool:
-    """Tell whether the kept counts say where each page of the list begins."""
-    return filters.is_documented and sort_column(filters) is Step.id
 
 
 def _is_beyond(filters: StepFilters) -> bool:
