@@ -261,3 +261,20 @@ def test_what_was_exact_in_any_case_need_not_be_asked_for(
     answer = signed_in.get("/steps?limit=20&offset=20&exact=1", headers={"HX-Request": "true"})
     assert "21–40 of 60" in answer.text
     assert "exact=1" not in answer.text and "exact=1" not in answer.headers["HX-Push-Url"]
+
+
+@pytest.mark.parametrize("exact", ["2", "", "1&exact=1"])
+def test_what_asks_for_an_exact_total_otherwise_is_refused(
+    steps: Flask, signed_in: FlaskClient, exact: str
+) -> None:
+    page = signed_in.get(f"/steps?exact={exact}", follow_redirects=True).text
+    assert "exact: unknown parameter" in page
+
+
+def test_from_beyond_a_lower_bound_the_way_leads_to_rows(
+    steps: Flask, signed_in: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count_little(monkeypatch)
+    page = signed_in.get("/steps?step_name=step&min_duration_ms=1&limit=20&offset=500").text
+    assert "This view has 10+ rows, but no row 501." in page
+    assert "offset" not in turn(page, "previous")

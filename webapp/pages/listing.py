@@ -56,9 +56,8 @@ class Place(NamedTuple):
         last = (max(total.n, 1) - 1) // limit * limit
         return cls(
             first=0 if offset else None,
-            previous=min(max(offset - limit, 0), last if total.is_exact else offset)
-            if offset
-            else None,
+            # From beyond the end, to the last page that there surely is.
+            previous=min(max(offset - limit, 0), offset if n_rows else last) if offset else None,
             next=offset + n_rows if n_rows and has_next else None,
             last=last if total.is_exact and n_rows and has_next else None,
             range=f"{offset + 1:,}–{offset + n_rows:,} of {total}" if n_rows else f"0 of {total}",
@@ -69,7 +68,11 @@ class Place(NamedTuple):
 def read_args() -> tuple[MultiDict[str, str], bool]:
     """Return the arguments that are filters, and whether an exact total is asked for."""
     args = MultiDict(request.args)
-    return args, args.poplist(EXACT) == ["1"]
+    if args.getlist(EXACT) != ["1"]:
+        # What is given otherwise is refused with the filters.
+        return args, False
+    del args[EXACT]
+    return args, True
 
 
 def exact_args(is_counted: bool) -> dict[str, Any]:

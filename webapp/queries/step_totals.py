@@ -50,8 +50,11 @@ def _count_found(filters: StepFilters, exact: bool, found: Lookups) -> Total:
         if (n := count_by_outside(filters)) is not None:
             return Total(n)
         cheapest = find_cheapest(filters, found)
-        if cheapest is not None or is_table_sooner(filters, found, plan.leading):
-            conditions = conditions_of(filters.of_any_order(), found, cheapest)
+        leading = plan.leading if cheapest is None else cheapest
+        reads_table = is_table_sooner(filters, found, leading)
+        if reads_table or cheapest is not None:
+            leading = None if reads_table else leading
+            conditions = conditions_of(filters.of_any_order(), found, leading)
             return count_up_to(select(Step.id).where(*conditions), exact)
     only_runs = replace(filters, run_id=(), run_uuid=()).is_documented
     if plan.is_walk and not (exact or only_runs):
