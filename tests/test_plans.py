@@ -21,13 +21,8 @@ from webapp.queries import step_sizes
 from webapp.queries.run_groups import get_run_group
 from webapp.queries.runs import find_runs
 from webapp.queries.step_sizes import RARE
-from webapp.queries.steps import (
-    API_COLUMNS,
-    LIST_COLUMNS,
-    count_steps,
-    find_steps,
-    write_steps_page,
-)
+from webapp.queries.step_totals import count_steps
+from webapp.queries.steps import API_COLUMNS, LIST_COLUMNS, find_steps, write_steps_page
 
 from .conftest import make_app
 from .data import make_run, make_step, write
