@@ -10,18 +10,27 @@ from webapp.extensions import db
 
 
 def test_no_transaction_stays_open_while_the_data_is_written(app: Flask) -> None:
-    in_use = []
+    open_now: set[Any] = set()
+    at_begin = []
 
-    def note(_conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+    def note(connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
         if statement.startswith(("BEGIN IMMEDIATE", "SELECT pg_advisory_xact_lock")):
-            in_use.append(engine.pool.checkedout())  # type: ignore[attr-defined]
+            at_begin.append(open_now - {connection})
 
     with app.app_context():
         engine = db.engine
-    event.listen(engine, "before_cursor_execute", note)
+    listeners = {
+        "before_cursor_execute": note,
+        "begin": lambda connection: open_now.add(connection),
+        "commit": lambda connection: open_now.discard(connection),
+        "rollback": lambda connection: open_now.discard(connection),
+    }
+    for name, listener in listeners.items():
+        event.listen(engine, name, listener)
     try:
         fill(app, 200)
     finally:
-        event.remove(engine, "before_cursor_execute", note)
-    # The writer's own.
-    assert in_use and set(in_use) == {1}
+        for name, listener in listeners.items():
+            event.remove(engine, name, listener)
+    # But the writer's own.
+    assert at_begin and not any(at_begin)
