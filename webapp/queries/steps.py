@@ -158,12 +158,16 @@ def _as_json(ids: Select[tuple[int]]) -> Select[tuple[str]]:
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """What tells the statement of a page, and the values that it is run with."""
+    """What tells the statement of a page, and the values that it is run with.
+
+    `is_plain` tells that every row from the first one on is of the page.
+    """
 
     filters: StepFilters
     found: Lookups
     leading: Column | None
     values: dict[str, Any]
+    is_plain: bool
 
     def fetch(self, statement: Select[Any]) -> CursorResult[Any]:
         """Run the statement of this page."""
@@ -178,7 +182,7 @@ class _Page:
         # What else tells the rows stands in the values.
         bare, moment = self.filters.of_any_page(), self.filters.moment
         build = builder(_build, len(names) + self.filters.n_values())
-        return build(bare, moment, run_ids, names, key, given, columns)
+        return build(bare, moment, run_ids, names, key, given, columns, self.is_plain)
 
 
 # To build such a statement takes longer than to run it; what is asked once is asked again.
@@ -191,16 +195,24 @@ def _build(
     leading: str,
     given: frozenset[str],
     columns: tuple[Selected, ...] | None,
+    is_plain: bool,
 ) -> Select[Any]:
     """Build the statement of a page; `given` are the values that it will be run with."""
     found = Lookups(run_ids, list(names), {}, filters.status, filters.step_type)
     column = getattr(Step, leading) if leading else None
     conditions = conditions_of(filters, found, column)
     conditions += conditions_of_places(given, must_sort(filters, column, found))
-    # The ids first: an index alone finds them, so that no skipped row is read.
-    ids = select(Step.id).where(*conditions).order_by(*order_of(filters, column, found))
     limit, offset = (bindparam(name, type_=BigInteger) for name in ("limit", "offset"))
-    ids = ids.limit(limit).offset(offset)
+
+    def page_of(rows: Select[Any]) -> Select[Any]:
+        ordered = rows.where(*conditions).order_by(*order_of(filters, column, found))
+        return ordered.limit(limit).offset(offset)
+
+    if is_plain and columns is not None:
+        # By their ids alone, each would be looked up by itself.
+        return page_of(_rows_of(columns))
+    # The ids first: an index alone finds them, so that no skipped row is read.
+    ids = page_of(select(Step.id))
     if columns is None:
         return ids
     return _rows_of(columns).where(Step.id.in_(ids)).order_by(*order_of(filters, None))
@@ -240,7 +252,8 @@ def _find_page(filters: StepFilters, after_id: int | None) -> _Page | None:
         values |= {"offset": span.skip, "first_id": span.first_id, "end_id": span.end_id}
     if after_id is not None:
         values["before_id" if filters.sort == "-id" else "after_id"] = after_id
-    return _Page(filters, found, leading, values)
+    is_plain = is_by_counts(filters) and filters.has_only() and values["offset"] == 0
+    return _Page(filters, found, leading, values, is_plain)
 
 
 def _is_beyond(filters: StepFilters) -> bool:
