@@ -317,9 +317,11 @@ def test_rows_that_follow_one_another_are_read_at_once(
     """To find their ids first, and to look each up then, took a third longer."""
     page = StepFilters(sort=sort, limit=7)
     of_status = replace(page, status=("completed",))
+    # The newest block of ids is not full, so that some have to be skipped.
+    deeper = (replace(page, offset=5), sort == "id")
     with app.app_context():
         _assert_same(rows, page)
-    for filters, is_direct in ((page, True), (replace(page, offset=5), True), (of_status, False)):
+    for filters, is_direct in ((page, True), deeper, (of_status, False)):
         lines = explain_statements(app, lambda: find_steps(filters, API_COLUMNS))  # noqa: B023
         assert any("steps USING COVERING INDEX" in line for line in lines) is not is_direct, lines
         assert any(line.startswith("SEARCH steps USING INTEGER PRIMARY KEY") for line in lines)
