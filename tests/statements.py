@@ -15,16 +15,27 @@ def collected_statements(app: Flask) -> Iterator[list[str]]:
     """Yield a list that fills with every statement sent meanwhile."""
     statements: list[str] = []
 
-    def note(_conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+    def note(statement: str, _values: Any) -> None:
         # SQLite's transactions begin by a statement of their own; PostgreSQL's do not.
         if statement != "BEGIN":
             statements.append(statement)
+
+    with noted_statements(app, note):
+        yield statements
+
+
+@contextmanager
+def noted_statements(app: Flask, take: Callable[[str, Any], None]) -> Iterator[None]:
+    """Hand each statement sent meanwhile, and its values, to `take`."""
+
+    def note(*arguments: Any) -> None:
+        take(arguments[2], arguments[3])
 
     with app.app_context():
         engine = db.engine
     event.listen(engine, "before_cursor_execute", note)
     try:
-        yield statements
+        yield
     finally:
         event.remove(engine, "before_cursor_execute", note)
 

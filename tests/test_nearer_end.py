@@ -11,11 +11,9 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event
 
 from webapp.api import pages
 from webapp.audit import record_alone
-from webapp.extensions import db
 from webapp.filters import StepFilters
 from webapp.models import Action, StepStatus
 from webapp.queries import counts, facets, nearer_end, rare_leads, step_sizes, step_totals
@@ -24,6 +22,7 @@ from webapp.queries.state import keep_state
 from webapp.queries.steps import LIST_COLUMNS, find_step_ids, find_steps
 
 from .data import START, make_run, make_step, write
+from .statements import noted_statements
 
 N = 60
 # Each list has ties in its order, and steps that never began.
@@ -162,18 +161,12 @@ def bound_values(app: Flask) -> Iterator[list[Any]]:
     """Yield a list that fills with the values of each statement about steps."""
     seen: list[Any] = []
 
-    def note(*arguments: Any) -> None:
-        if "FROM steps" in arguments[2] and "OFFSET" in arguments[2]:
-            values = arguments[3]
+    def note(statement: str, values: Any) -> None:
+        if "FROM steps" in statement and "OFFSET" in statement:
             seen.extend(values.values() if isinstance(values, dict) else values)
 
-    with app.app_context():
-        engine = db.engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
+    with noted_statements(app, note):
         yield seen
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
 
 
 @pytest.mark.parametrize("query", ["sort=duration_ms", "sort=-step_name&step_name=step"])

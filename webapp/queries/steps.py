@@ -234,25 +234,25 @@ def _find_page(filters: StepFilters, after_id: int | None) -> _Page | None:
     if filters.limit == 0 or is_empty(filters, found, filters.offset):
         return None
     values: dict[str, Any] = {"limit": filters.limit, "offset": filters.offset}
-    leading = find_leading(filters, found)
+    leading, by_counts = find_leading(filters, found), is_by_counts(filters)
     if leading is not None:
         if is_sooner_full(filters, found, leading, after_id):
             leading = None
-    elif not is_by_counts(filters):
+    elif not by_counts:
         if _is_beyond(filters):
             return None
         leading = find_rare_lead(filters, after_id)
     is_walk = leading is None
     if is_walk and (filters.has_starts or filters.has_ends):
         values |= find_stretch(filters)
-    if is_walk and is_by_counts(filters):
+    if is_walk and by_counts:
         span = find_span(filters, after_id)
         if span is None:
             return None
         values |= {"offset": span.skip, "first_id": span.first_id, "end_id": span.end_id}
     if after_id is not None:
         values["before_id" if filters.sort == "-id" else "after_id"] = after_id
-    is_plain = is_by_counts(filters) and filters.has_only() and values["offset"] == 0
+    is_plain = by_counts and filters.has_only() and values["offset"] == 0
     return _Page(filters, found, leading, values, is_plain)
 
 
