@@ -78,7 +78,7 @@ def find_rare_lead(filters: StepFilters, after_id: int | None = None) -> Column 
     if db.engine.dialect.name == "postgresql":
         return None
     n = filters.offset + filters.limit
-    n_looked_at = max(LOOKED_AT, LOOKED_AT_EACH * n)
+    n_looked_at = _n_looked_at(n)
     bare, moment = filters.of_any_page(), filters.moment
     look = partial(_count_first, bare, n, n_looked_at, after_id, moment)
     # To look is cheap where the page is soon full; to measure indexes is not, but by kept counts.
@@ -103,8 +103,12 @@ def find_rare_lead(filters: StepFilters, after_id: int | None = None) -> Column 
 def fills_soon(filters: StepFilters) -> bool:
     """Tell whether the rows of the list that are looked at for a page fill it."""
     n = filters.offset + filters.limit
-    n_looked_at = max(LOOKED_AT, LOOKED_AT_EACH * n)
-    return _count_first(filters.of_any_page(), n, n_looked_at, None, filters.moment) >= n
+    return _count_first(filters.of_any_page(), n, _n_looked_at(n), None, filters.moment) >= n
+
+
+def _n_looked_at(n: int) -> int:
+    """Return how many rows of a list are looked at for its first n that pass."""
+    return max(LOOKED_AT, LOOKED_AT_EACH * n)
 
 
 def is_sooner_full(
