@@ -5,7 +5,8 @@ from typing import Any
 
 from sqlalchemy import Engine, Row, or_, select
 
-from ..models import Step
+from ..models import Step, table_of
+from .lookups import has_rows
 
 _COLUMNS = (
     Step.source_key,
@@ -30,5 +31,4 @@ def find_stored_steps(engine: Engine, run_id: int) -> Sequence[Row[Any]]:
 def has_steps(engine: Engine, source_id: int) -> bool:
     """Tell whether a source has any step here."""
     with engine.connect() as connection:
-        statement = select(Step.id).where(Step.source_id == source_id).limit(1)
-        return connection.execute(statement).first() is not None
+        return has_rows(connection, table_of(Step), source_id)

@@ -18,9 +18,10 @@ from sqlalchemy import Connection, Engine, Row, bindparam, delete, insert, selec
 
 from ..models import Artifact, Base, Run, Step, table_of
 from .batches import BatchSize
-from .bulk import KEYS_PER_QUERY, RowPreparer, check_references, insert_prepared
+from .bulk import RowPreparer, check_references, insert_prepared
 from .checkpoints import Checkpointer
 from .counters import get_counter, set_counter
+from .lookups import find_by_keys, has_rows
 from .records import ArtifactRecord, RunRecord, StepRecord, Tally, WriterSummary
 from .run_ids import RunIds
 from .step_counts import StepCountDeltas
@@ -200,14 +201,9 @@ class Writer:
         self, connection: Connection, model: type[Run | Artifact], keys: Sequence[str]
     ) -> dict[str, Values]:
         """Return the rows that the source has already, by their key."""
-        table = table_of(model)
-        mine = select(table).where(table.c.source_id == self._source_id)
-        found: dict[str, Values] = {}
-        for start in range(0, len(keys), KEYS_PER_QUERY):
-            some = table.c.source_key.in_(keys[start : start + KEYS_PER_QUERY])
-            for row in connection.execute(mine.where(some)):
-                found[row.source_key] = dict(row._mapping)
-        return found
+        columns = tuple(table_of(model).columns)
+        rows = find_by_keys(connection, columns, self._source_id, keys)
+        return {row.source_key: dict(row._mapping) for row in rows}
 
     @staticmethod
     def _insert(
@@ -277,22 +273,14 @@ class Writer:
         if self._is_alone(connection, last_id):
             return {}
         keys = {key for one in batch for key in (one.source_key, one.place_key) if key}
-        ordered = sorted(keys)
-        columns = [Step.id, *(table_of(Step).c[name] for name in COMPARED)]
-        found: dict[str, Row[Any]] = {}
-        for start in range(0, len(ordered), KEYS_PER_QUERY):
-            some = ordered[start : start + KEYS_PER_QUERY]
-            rows = connection.execute(
-                select(*columns).where(Step.source_id == self._source_id, Step.source_key.in_(some))
-            )
-            found.update({row.source_key: row for row in rows})
-        return found
+        columns = tuple(table_of(Step).c[name] for name in ("id", *COMPARED))
+        rows = find_by_keys(connection, columns, self._source_id, sorted(keys))
+        return {row.source_key: row for row in rows}
 
     def _is_alone(self, connection: Connection, last_id: int) -> bool:
         """Tell whether every step of the source was written just now by this writer."""
         if self._alone_at is None:
-            any_step = select(Step.id).where(Step.source_id == self._source_id).limit(1)
-            if connection.execute(any_step).first() is None:
+            if not has_rows(connection, table_of(Step), self._source_id):
                 self._alone_at = last_id
         elif self._alone_at != last_id:
             self._alone_at = None
