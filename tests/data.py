@@ -8,6 +8,7 @@ from flask import Flask
 
 from webapp.extensions import db
 from webapp.ingest.records import ArtifactRecord, RunRecord, StepRecord
+from webapp.ingest.recounting import Difference, Recount
 from webapp.ingest.writer import Writer
 from webapp.models import Recovered, RunStatus, Source, StepStatus
 
@@ -83,3 +84,8 @@ def write(
         writer.flush()
         writer.put_artifacts(artifacts)
         return ids
+
+
+def find_differences() -> list[Difference]:
+    """Return which of the kept counts are not what a recount finds."""
+    return [one for part in Recount(db.engine) for one in part]

@@ -21,13 +21,12 @@ from webapp.extensions import db
 from webapp.ingest.counters import get_counter, set_counter
 from webapp.ingest.locking import locked
 from webapp.ingest.rebuilding import COUNTER, rebuild_counts
-from webapp.ingest.recounting import Recount
 from webapp.ingest.writer import Writer
 from webapp.models import BlockCount, Run, Step, StepCount, StepStatus
 from webapp.models.counts import BLOCK_SIZE, BLOCKS_PER_GROUP
 from webapp.queries.state import find_version
 
-from .data import make_run, make_source, make_step, write
+from .data import find_differences, make_run, make_source, make_step, write
 from .server import PROJECT
 from .test_cli import run, succeed
 
@@ -119,10 +118,6 @@ def read_counts() -> Counts:
             found["runs", a_run.id, status.value] = getattr(a_run, f"steps_{status}")
     db.session.rollback()
     return {key: n for key, n in found.items() if n}
-
-
-def find_differences() -> list[Any]:
-    return [one for part in Recount(db.engine) for one in part]
 
 
 def change(app: Flask, *statements: str) -> None:

@@ -10,18 +10,21 @@ Python's lock. There is one such thread at most, and whatever else a writer does
 import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, Row, bindparam, delete, insert, select, update
 
 from ..models import Artifact, Base, Run, Step, table_of
 from .batches import BatchSize
-from .bulk import RowPreparer, check_references, insert_prepared
+from .bulk import RowPreparer, check_references
 from .checkpoints import Checkpointer
 from .counters import get_counter, set_counter
+from .halves import can_be_halved, insert_both, second_connection
+from .locking import Turn, begun
 from .lookups import find_by_keys, has_rows
+from .new_steps import STEP_COLUMNS, NewSteps, WaitingStep
 from .records import ArtifactRecord, RunRecord, StepRecord, Tally, WriterSummary
 from .run_ids import RunIds
 from .step_counts import StepCountDeltas
@@ -34,20 +37,6 @@ Values = dict[str, Any]
 
 log = logging.getLogger(__name__)
 
-STEP_COLUMNS = ("id", "source_id", *StepValues._fields)
-
-
-class _Waiting(NamedTuple):
-    """A step that waits for its batch: the keys that it may be here by, and what is written.
-
-    `row` has the values of STEP_COLUMNS as the driver takes them; the id, its first, comes last.
-    """
-
-    source_key: str
-    place_key: str
-    values: StepValues
-    row: list[Any]
-
 
 class Writer:
     """Write the records of one source, batch by batch; a context manager.
@@ -59,9 +48,10 @@ class Writer:
     def __init__(self, engine: Engine, source_id: int) -> None:
         """Write for the source with this id through this engine."""
         self.summary = WriterSummary()
+        self._engine = engine
         self._source_id = source_id
         self._preparer = RowPreparer(engine.dialect, table_of(Step), STEP_COLUMNS)
-        self._waiting: list[_Waiting] = []
+        self._waiting: list[WaitingStep] = []
         self._waiting_characters = 0
         self._size = BatchSize()
         self._batch: Beside[Tally] = Beside("stepboard-writer")
@@ -131,7 +121,7 @@ class Writer:
         """
         values = step_values(record)
         row = self._preparer.prepare((None, self._source_id, *values))
-        self._waiting.append(_Waiting(record.source_key, record.place_key, values, row))
+        self._waiting.append(WaitingStep(record.source_key, record.place_key, values, row))
         self._waiting_characters += sum(map(len, (record.output, record.command, record.error)))
         if self._size.is_reached(len(self._waiting), self._waiting_characters):
             self._begin_batch()
@@ -170,18 +160,25 @@ class Writer:
         if (tally := self._batch.wait()) is not None:
             self.summary.steps += tally
 
-    def _write_batch(self, batch: Sequence[_Waiting]) -> Tally:
-        """Write steps and the counts with them, in one transaction, in the thread of a batch."""
-        with self._checkpointer.locked(is_unchecked=True) as connection:
-            began = time.monotonic()
-            referred = {
-                "source_id": {self._source_id},
-                "run_id": {one.values.run_id for one in batch},
-            }
-            check_references(connection, table_of(Step), referred)
-            tally = self._write_steps(connection, batch)
-            if tally.n_written():
-                change_version(connection)
+    def _write_batch(self, batch: Sequence[WaitingStep]) -> Tally:
+        """Write steps and the counts with them, in the thread of a batch.
+
+        That is one transaction, or two of PostgreSQL, the second of which ends after the first.
+        """
+        with second_connection(self._engine, len(batch)) as other, ExitStack() as second_ends:
+            is_halved = other is not None
+            with self._checkpointer.locked(is_unchecked=True, is_first=is_halved) as connection:
+                began = time.monotonic()
+                if other is not None:
+                    second_ends.enter_context(begun(other, Turn.SECOND))
+                referred = {
+                    "source_id": {self._source_id},
+                    "run_id": {one.values.run_id for one in batch},
+                }
+                check_references(connection, table_of(Step), referred)
+                tally, rest = self._write_steps(connection, other, batch)
+            if other is not None and rest is not None:
+                self._count(other, rest, StepCountDeltas())
         self._size.learn(len(batch), time.monotonic() - began)
         return tally
 
@@ -226,10 +223,13 @@ class Writer:
         else:
             tally.unchanged += 1
 
-    def _write_steps(self, connection: Connection, batch: Sequence[_Waiting]) -> Tally:
+    def _write_steps(
+        self, connection: Connection, other: Connection | None, batch: Sequence[WaitingStep]
+    ) -> tuple[Tally, NewSteps | None]:
+        """Write steps, and what to count of them; return what the other connection has to count."""
         last_id = get_counter(connection, Step.__tablename__)
         deltas = StepCountDeltas()
-        added: Sequence[_Waiting] = batch
+        added: Sequence[WaitingStep] = batch
         changed: list[tuple[int, StepValues]] = []
         if old_rows := self._find_old_steps(connection, batch, last_id):
             added = []
@@ -241,20 +241,29 @@ class Writer:
                     changed.append((old.id, one.values))
                     deltas.add(old.id, old, -1)
                     deltas.add(old.id, one.values)
+        steps, rest = NewSteps(last_id + 1, added), None
+        if other is not None and not changed and can_be_halved(steps):
+            steps, rest = steps.halves()
+            insert_both(connection, steps, other, rest)
+        else:
+            steps.insert(connection)
         if added:
-            for step_id, one in enumerate(added, last_id + 1):
-                one.row[0] = step_id
-            insert_prepared(connection, table_of(Step), STEP_COLUMNS, [one.row for one in added])
-            deltas.add_new(last_id + 1, [one.values for one in added])
             last_id += len(added)
             set_counter(connection, Step.__tablename__, last_id)
         self._change_steps(connection, changed)
-        written = (*(one.values for one in added), *(values for _, values in changed))
-        self._names.write(connection, {values.step_name for values in written})
-        deltas.write(connection)
+        self._names.write(connection, {values.step_name for _, values in changed})
+        if added or changed:
+            self._count(connection, steps, deltas)
         if self._alone_at is not None:
             self._alone_at = last_id
-        return Tally(len(added), len(changed), len(batch) - len(added) - len(changed))
+        return Tally(len(added), len(changed), len(batch) - len(added) - len(changed)), rest
+
+    def _count(self, connection: Connection, steps: NewSteps, deltas: StepCountDeltas) -> None:
+        """Keep up with new steps all that is kept of them, and what else the deltas have."""
+        self._names.write(connection, steps.names())
+        steps.add_to(deltas)
+        deltas.write(connection)
+        change_version(connection)
 
     @staticmethod
     def _change_steps(connection: Connection, changed: Sequence[tuple[int, StepValues]]) -> None:
@@ -267,7 +276,7 @@ class Writer:
         connection.execute(statement, rows)
 
     def _find_old_steps(
-        self, connection: Connection, batch: Sequence[_Waiting], last_id: int
+        self, connection: Connection, batch: Sequence[WaitingStep], last_id: int
     ) -> dict[str, Row[Any]]:
         """Return the rows that the source has already, by their key."""
         if self._is_alone(connection, last_id):

@@ -1,0 +1,65 @@
+"""Hold the steps of a batch that are new, and write them with the ids that they get."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection
+
+from ..models import Step, table_of
+from .bulk import insert_prepared
+from .step_counts import StepCountDeltas
+from .step_values import StepValues
+
+STEP_COLUMNS = ("id", "source_id", *StepValues._fields)
+
+
+class WaitingStep(NamedTuple):
+    """A step that waits for its batch: the keys that it may be here by, and what is written.
+
+    `row` has the values of STEP_COLUMNS as the driver takes them; the id, its first, comes last.
+    """
+
+    source_key: str
+    place_key: str
+    values: StepValues
+    row: list[Any]
+
+
+class NewSteps:
+    """Steps that get the ids from `first_id` on, one after the other."""
+
+    def __init__(self, first_id: int, steps: Sequence[WaitingStep]) -> None:
+        """Hold them; nothing is written yet."""
+        self._first_id = first_id
+        self._steps = steps
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._steps)
+
+    def halves(self) -> tuple["NewSteps", "NewSteps"]:
+        """Return both halves."""
+        middle = len(self) // 2
+        return (
+            NewSteps(self._first_id, self._steps[:middle]),
+            NewSteps(self._first_id + middle, self._steps[middle:]),
+        )
+
+    def has_twins(self) -> bool:
+        """Tell whether two of them have one key, which the database will refuse."""
+        return len({one.source_key for one in self._steps}) < len(self)
+
+    def insert(self, connection: Connection) -> None:
+        """Insert the rows."""
+        for step_id, one in enumerate(self._steps, self._first_id):
+            one.row[0] = step_id
+        rows = [one.row for one in self._steps]
+        insert_prepared(connection, table_of(Step), STEP_COLUMNS, rows)
+
+    def add_to(self, deltas: StepCountDeltas) -> None:
+        """Add them to what changes in the counts."""
+        deltas.add_new(self._first_id, [one.values for one in self._steps])
+
+    def names(self) -> set[str]:
+        """Return how they are called."""
+        return {one.values.step_name for one in self._steps}
