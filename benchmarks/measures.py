@@ -8,7 +8,8 @@ class Measure(NamedTuple):
 
     `is_time` tells that a machine half as fast would measure twice as much: then the table says
     too what the ratio would be on the machine that the budgets were set for, which serves an empty
-    Flask route `factor` times as fast as this one did just before and after.
+    Flask route `factor` times as fast as this one did just before and after. `is_size` tells of
+    bytes, which are as many on any machine and any database.
     """
 
     what: str
@@ -17,6 +18,7 @@ class Measure(NamedTuple):
     ratio: float
     is_time: bool = True
     factor: float = 0.0
+    is_size: bool = False
 
 
 def at_most_ms(what: str, budget: float, measured: float) -> Measure:
@@ -41,6 +43,5 @@ def at_least_times(what: str, budget: float, measured: float) -> Measure:
 
 def at_most(what: str, budget: float, measured: float, unit: str) -> Measure:
     """Measure a size."""
-    return Measure(
-        what, f"{budget:,.0f} {unit}", f"{measured:,.1f} {unit}", measured / budget, False
-    )
+    told = (f"{budget:,.0f} {unit}", f"{measured:,.1f} {unit}")
+    return Measure(what, *told, measured / budget, is_time=False, is_size=True)
