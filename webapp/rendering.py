@@ -53,7 +53,9 @@ UNQUOTED = "!$'()*,/:;?@"
 def init_rendering(app: Flask) -> None:
     """Add the template filters and what every template may call."""
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters.update({filter.__name__: filter for filter in FILTERS})
+    # As filters, which Jinja calls at once; a function it calls in twice the time.
+    filters = (*FILTERS, run_path, step_path)
+    app.jinja_env.filters.update({filter.__name__: filter for filter in filters})
     app.jinja_env.globals.update(
         static_url=static_url,
         history_state=find_state,
@@ -62,10 +64,8 @@ def init_rendering(app: Flask) -> None:
         max_shown=MAX_SHOWN,
         max_values=MAX_VALUES,
         list_url=list_url,
-        run_path=run_path,
         signed_in=signed_in,
         squares_of=squares_of,
-        step_path=step_path,
         page_sizes=PAGE_SIZES,
         step_types=[kind.value for kind in StepType],
     )
