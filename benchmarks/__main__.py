@@ -99,7 +99,7 @@ def print_table(rows: int, url: str, measures: list[Measure]) -> None:
     """Print what was measured, and how it would be where the budgets were set.
 
     What was measured without a server goes by the mean of the others. PostgreSQL may take twice as
-    long, but not twice the memory.
+    long, but may not have twice the bytes.
     """
     engine = url.partition(":")[0].partition("+")[0]
     allowed = 1 if engine == "sqlite" else 2

@@ -97,12 +97,12 @@ def test_a_writer_has_a_connection_of_its_own_until_all_is_written(
     sizes, statements, connections = [], list[str](), set[int]()
     write_steps = Writer._write_steps
 
-    def watch(writer: Writer, connection: Connection, *others: Any) -> Any:
+    def watch(writer: Writer, connection: Connection, batch: Any) -> Any:
         driver: Any = connection.connection.driver_connection
         connections.add(id(driver))
         sizes.append(sizes_of(connection))
         driver.set_trace_callback(statements.append)
-        return write_steps(writer, connection, *others)
+        return write_steps(writer, connection, batch)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Writer, "_write_steps", watch)

@@ -1,36 +1,52 @@
 """PostgreSQL takes a large batch through two connections: each half is right, and in its turn."""
 
+import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from webapp.extensions import db
 from webapp.ingest import halves
+from webapp.ingest.halves import insert_both
 from webapp.ingest.locking import locked
-from webapp.ingest.records import StepRecord
+from webapp.ingest.new_steps import NewSteps
+from webapp.ingest.records import StepRecord, Tally, WriterSummary
 from webapp.ingest.recounting import Difference
 from webapp.ingest.writer import Writer
-from webapp.models import StepStatus
+from webapp.models import VERSION_COUNTER, StepName, StepStatus
 
 from .conftest import make_app
 from .data import find_differences, make_run, make_source, make_step, write
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
-# Acts in the second half's transaction only: the first one's has its own five steps before it.
 TRIGGER = """
 CREATE FUNCTION act() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF (SELECT count(*) FROM steps) > 5 THEN {act}; END IF;
-    RETURN NULL;
+    IF {condition} THEN {act}; END IF;
+    RETURN NEW;
 END $$;
-CREATE TRIGGER act AFTER INSERT OR UPDATE ON counters FOR EACH ROW EXECUTE FUNCTION act();
+CREATE TRIGGER act BEFORE INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION act();
+"""
+# When the second half's transaction counts its steps: that of the first sees its own five alone.
+SECOND_COUNTS = {"table": "counters", "condition": "(SELECT count(*) FROM steps) > 5"}
+# Raises an error unless the two halves are inserted at once.
+MEET = """
+    FOR n IN 1..500 LOOP
+        EXIT WHEN (
+            SELECT count(DISTINCT pid) FROM pg_locks
+            WHERE relation = 'steps'::regclass AND mode = 'RowExclusiveLock'
+        ) = 2;
+        PERFORM pg_sleep(0.01);
+        IF n = 500 THEN RAISE 'alone'; END IF;
+    END LOOP
 """
 
 
@@ -56,11 +72,13 @@ def steps(numbers: Iterable[int], **changes: Any) -> list[StepRecord]:
     ]
 
 
-def put(app: Flask, source_id: int, records: Iterable[StepRecord]) -> None:
+def put(app: Flask, source_id: int, records: Iterable[StepRecord]) -> WriterSummary:
     """Write steps in one batch."""
     with app.app_context(), Writer(db.engine, source_id) as writer:
         for record in records:
             writer.put_step(record)
+        writer.flush()
+        return writer.summary
 
 
 def stored(app: Flask) -> list[tuple[int, int]]:
@@ -85,9 +103,25 @@ def wrong_counts(app: Flask) -> list[Difference]:
         return find_differences()
 
 
-def add_trigger(app: Flask, act: str) -> None:
+AddTrigger = Callable[..., None]
+
+
+@pytest.fixture
+def add_trigger(app: Flask) -> Iterator[AddTrigger]:
+    """Return what adds a trigger; databases are used again, so it goes with the test."""
+
+    def add(act: str, table: str, condition: str) -> None:
+        with app.app_context(), db.engine.begin() as connection:
+            connection.exec_driver_sql(TRIGGER.format(act=act, table=table, condition=condition))
+
+    yield add
+    drop_triggers(app)
+
+
+def drop_triggers(app: Flask) -> None:
     with app.app_context(), db.engine.begin() as connection:
-        connection.exec_driver_sql(TRIGGER.format(act=act))
+        connection.exec_driver_sql("DROP FUNCTION IF EXISTS act CASCADE")
+        connection.exec_driver_sql("DROP TABLE IF EXISTS versions")
 
 
 def test_two_transactions_write_a_batch_in_the_order_of_its_steps(
@@ -97,6 +131,30 @@ def test_two_transactions_write_a_batch_in_the_order_of_its_steps(
     assert stored(app) == [(n, n) for n in range(1, 12)]
     assert n_transactions(app) == 2
     assert wrong_counts(app) == []
+    with app.app_context():
+        names = db.session.execute(select(StepName.name)).scalars().all()
+    assert set(names) == {f"step-{n}" for n in range(1, 12)}
+
+
+def test_both_halves_are_inserted_at_once(
+    app: Flask, source_id: int, add_trigger: AddTrigger
+) -> None:
+    add_trigger(MEET, "steps", "true")
+    put(app, source_id, steps(range(1, 11)))
+    assert n_transactions(app) == 2
+
+
+def test_each_half_gives_the_history_another_version(
+    app: Flask, source_id: int, add_trigger: AddTrigger
+) -> None:
+    with app.app_context(), db.engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE versions (value BIGINT)")
+    noted = "INSERT INTO versions VALUES (NEW.value)"
+    add_trigger(noted, "counters", f"NEW.name = '{VERSION_COUNTER}' AND TG_OP = 'UPDATE'")
+    put(app, source_id, steps(range(1, 11)))
+    with app.app_context(), db.engine.connect() as connection:
+        versions = connection.execute(text("SELECT value, xmin::text FROM versions")).all()
+    assert [len(set(column)) for column in zip(*versions, strict=True)] == [2, 2]
 
 
 def test_steps_that_are_here_are_not_written_again(app: Flask, source_id: int) -> None:
@@ -145,26 +203,91 @@ def test_a_half_that_is_refused_takes_the_other_back(
     assert wrong_counts(app) == []
 
 
-def test_a_key_in_both_halves_is_refused_at_once(app: Flask, source_id: int) -> None:
+def test_a_key_in_both_halves_is_refused_at_once(
+    app: Flask, source_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The second would wait for the first to end, and the first for the second."""
+    monkeypatch.setattr(halves, "MOST_WAIT", "20s")
+    began = time.monotonic()
     with pytest.raises(IntegrityError, match="uq_steps_source_id_source_key"):
         put(app, source_id, [*steps(range(1, 10)), *steps([1])])
+    assert time.monotonic() - began < 15
     assert stored(app) == []
 
 
-def test_a_first_half_is_right_without_the_second(app: Flask, source_id: int) -> None:
-    add_trigger(app, "RAISE 'no more'")
+def test_a_first_half_is_right_without_the_second(
+    app: Flask, source_id: int, add_trigger: AddTrigger
+) -> None:
+    add_trigger("RAISE 'no more'", **SECOND_COUNTS)
     with pytest.raises(DBAPIError, match="no more"):
         put(app, source_id, steps(range(1, 11)))
     assert stored(app) == [(n, n) for n in range(1, 6)]
     assert wrong_counts(app) == []
-    with app.app_context(), db.engine.begin() as connection:
-        connection.exec_driver_sql("DROP FUNCTION act CASCADE")
+    drop_triggers(app)
     put(app, source_id, steps(range(1, 11)))
-    # The ids of those that were lost are not given again.
-    again = [(n + 5, n) for n in range(6, 11)]
-    assert stored(app) == [*((n, n) for n in range(1, 6)), *again]
+    assert stored(app) == [(n, n) for n in range(1, 11)]
     assert wrong_counts(app) == []
+
+
+def test_the_same_writer_goes_on_after_that(
+    app: Flask, source_id: int, add_trigger: AddTrigger
+) -> None:
+    add_trigger("RAISE 'no more'", **SECOND_COUNTS)
+    with app.app_context(), Writer(db.engine, source_id) as writer:
+        for record in steps(range(1, 11)):
+            writer.put_step(record)
+        with pytest.raises(DBAPIError, match="no more"):
+            writer.flush()
+        drop_triggers(app)
+        for record in steps(range(1, 11)):
+            writer.put_step(record)
+    assert stored(app) == [(n, n) for n in range(1, 11)]
+    assert wrong_counts(app) == []
+
+
+def test_a_connection_is_not_left_to_a_thread(
+    app: Flask, source_id: int, add_trigger: AddTrigger
+) -> None:
+    add_trigger("PERFORM pg_sleep(0.2)", "steps", "NEW.position > 5")
+    records = [*steps([1], run_id=999), *steps(range(2, 11))]
+    with app.app_context(), db.engine.connect() as one, db.engine.connect() as other:
+        writer = Writer(db.engine, source_id)
+        for record in records:
+            writer.put_step(record)
+        first, second = NewSteps(1, writer._waiting).halves()
+        with pytest.raises(IntegrityError):
+            insert_both(one, first, other, second)
+        assert not any("second-half" in thread.name for thread in threading.enumerate())
+        one.rollback()
+        assert other.execute(text("SELECT count(*) FROM steps")).scalar_one() == 5
+
+
+def test_of_two_errors_that_of_the_first_half_is_told(
+    app: Flask, source_id: int, add_trigger: AddTrigger
+) -> None:
+    add_trigger("RAISE 'of %%', NEW.position", "steps", "NEW.position IN (1, 10)")
+    with pytest.raises(DBAPIError, match="of 1"):
+        put(app, source_id, steps(range(1, 11)))
+    assert stored(app) == []
+
+
+def test_without_a_second_connection_it_is_written_whole(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webapp.database.POOL_TIMEOUT_S", 0.1)
+    app = make_app(database_url, pool_size=4)
+    source_id = make_source(app)
+    write(app, [make_run()], source_id=source_id)
+    with app.app_context(), ExitStack() as held:
+        for _ in range(3):
+            held.enter_context(db.engine.connect())
+        with Writer(db.engine, source_id) as writer:
+            for record in steps(range(1, 11)):
+                writer.put_step(record)
+    assert n_transactions(app) == 1
+    assert wrong_counts(app) == []
+    with app.app_context():
+        db.engine.dispose()
 
 
 @pytest.fixture
@@ -175,9 +298,9 @@ def beside() -> Iterator[ThreadPoolExecutor]:
 
 
 def test_nobody_writes_between_the_halves(
-    app: Flask, source_id: int, beside: ThreadPoolExecutor
+    app: Flask, source_id: int, add_trigger: AddTrigger, beside: ThreadPoolExecutor
 ) -> None:
-    add_trigger(app, "PERFORM pg_sleep(0.5)")
+    add_trigger("PERFORM pg_sleep(0.5)", **SECOND_COUNTS)
     written = beside.submit(put, app, source_id, steps(range(1, 11)))
     seen = 0
     while not seen and not written.done():
@@ -187,3 +310,60 @@ def test_nobody_writes_between_the_halves(
     with app.app_context(), locked(db.engine) as connection:
         assert connection.execute(text("SELECT count(*) FROM steps")).scalar_one() == 10
     written.result()
+
+
+@pytest.mark.parametrize(("kept", "wanted"), [(1, 2), (2, 1)])
+def test_who_waits_for_one_half_and_keeps_the_other_waiting_gets_through(
+    app: Flask,
+    source_id: int,
+    beside: ThreadPoolExecutor,
+    monkeypatch: pytest.MonkeyPatch,
+    kept: int,
+    wanted: int,
+) -> None:
+    """A circle that PostgreSQL cannot see, as one half waits for the other outside of it."""
+    monkeypatch.setattr(halves, "MOST_WAIT", "300ms")
+    write(app, [make_run("run-2", wanted_id=2, run_uuid="run-2")], source_id=source_id)
+    records = [*steps(range(1, 6)), *steps(range(6, 11), run_id=2)]
+    lock = text("SELECT id FROM runs WHERE id = :id FOR UPDATE")
+    with app.app_context(), db.engine.connect() as connection:
+        connection.execute(lock, {"id": kept})
+        written = beside.submit(put, app, source_id, records)
+        while not _n_waiting(app):
+            time.sleep(0.01)
+        connection.execute(lock, {"id": wanted})
+        connection.rollback()
+        written.result()
+    assert stored(app) == [(n, n) for n in range(1, 11)]
+    assert n_transactions(app) == 1
+    assert wrong_counts(app) == []
+
+
+def test_the_second_half_has_time_once_the_first_is_committed(
+    app: Flask,
+    source_id: int,
+    add_trigger: AddTrigger,
+    beside: ThreadPoolExecutor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(halves, "MOST_WAIT", "100ms")
+    lock = "pg_advisory_xact_lock(99)"
+    add_trigger(f"PERFORM {lock}", **SECOND_COUNTS)
+    with app.app_context(), db.engine.connect() as connection:
+        connection.exec_driver_sql(f"SELECT {lock}")
+        written = beside.submit(put, app, source_id, steps(range(1, 11)))
+        while not _n_waiting(app):
+            time.sleep(0.01)
+        time.sleep(0.5)
+        connection.rollback()
+        assert written.result().steps == Tally(added=10)
+
+
+def _n_waiting(app: Flask) -> int:
+    """Return how many transactions wait for a row, or for a number."""
+    query = (
+        "SELECT count(*) FROM pg_locks"
+        " WHERE NOT granted AND locktype IN ('transactionid', 'advisory')"
+    )
+    with app.app_context(), db.engine.connect() as connection:
+        return int(connection.execute(text(query)).scalar_one())

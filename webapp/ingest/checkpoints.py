@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..database import page_bytes
 from .bulk import references_unchecked
-from .locking import Turn, begun, writing
+from .locking import begun, writing
 from .threads import Beside
 
 # A batch goes into thirteen indexes, of which so many KiB are kept at hand; only what was read or
@@ -56,17 +56,16 @@ class Checkpointer:
         self._are_all_placed = True
 
     @contextmanager
-    def locked(self, is_unchecked: bool = False, is_first: bool = False) -> Iterator[Connection]:
+    def locked(self, is_unchecked: bool = False) -> Iterator[Connection]:
         """Yield a transaction under the one write lock; what it changes is put into its place.
 
-        If it is unchecked, the block has to check references: see `check_references`. If it is a
-        first one, the block has to begin the second: see `Turn`.
+        If it is unchecked, the block has to check references: see `check_references`.
         """
         self._make_room()
         with (
             self._connected() as connection,
             references_unchecked(connection) if is_unchecked else nullcontext(),
-            begun(connection, Turn.FIRST if is_first else Turn.BOTH),
+            begun(connection),
         ):
             driver: Any = connection.connection.driver_connection
             n_before = driver.total_changes if self._is_sqlite else 0

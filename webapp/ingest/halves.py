@@ -1,57 +1,131 @@
-"""Insert the new steps of a batch into PostgreSQL as two halves, through two connections at once.
+"""Insert the new steps of a batch into PostgreSQL through two connections at once.
 
 PostgreSQL works at a COPY with one processor, and that is most of what an import waits for.
 
-Each half is a transaction with the counts of its own rows, so that each is right without the other.
-The second is committed after the first, and nobody else writes between the two (see `locking`), so
-that rows are seen in the order of their ids.
+Beside the transaction that holds the write lock, another one inserts the first half, with the
+counts of its rows, and is committed first. So each is right without the other, rows are seen in the
+order of their ids, and nobody else writes before both have ended.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
-from .locking import writing
 from .new_steps import NewSteps
 from .threads import Beside
 
-# A batch of fewer is not worth another transaction.
+# Of fewer it is not worth another transaction.
 LEAST_ROWS = 4_000
 # An import has a third connection for what it reads meanwhile, and one to spare.
 LEAST_POOL = 4
+# Each half waits for the other, of which PostgreSQL knows nothing: somebody who waits for one of
+# them, and whom the other waits for, to change a table say, would keep all three for ever.
+MOST_WAIT = "2s"
+# That such a wait ended so, or that PostgreSQL found a circle.
+WAITED = ("55P03", "40P01")
+
+log = logging.getLogger(__name__)
 
 
-@contextmanager
-def second_connection(engine: Engine, n_rows: int) -> Iterator[Connection | None]:
-    """Yield a connection for the second half of a batch; None where it is better written whole."""
-    pool = engine.pool
-    has_room = isinstance(pool, QueuePool) and pool.size() >= LEAST_POOL
-    if engine.dialect.name != "postgresql" or n_rows < LEAST_ROWS or not has_room:
-        yield None
-        return
-    with writing(engine) as connection:
-        yield connection
+KeepUp = Callable[[Connection, NewSteps], None]
 
 
-def can_be_halved(steps: NewSteps) -> bool:
-    """Tell whether two transactions can insert them at once.
+class Halving:
+    """Inserts new steps by halves where it can; once that went wrong, whole."""
 
-    Not where a key is in them twice: the second would wait for the end of the first to see whether
-    the key stays, and the first for the second, of which PostgreSQL knows nothing.
-    """
-    return len(steps) >= LEAST_ROWS and not steps.has_twins()
+    def __init__(self, engine: Engine) -> None:
+        """Halve for this engine, if it is PostgreSQL's and has connections enough."""
+        self._engine = engine
+        has_room = isinstance(engine.pool, QueuePool) and engine.pool.size() >= LEAST_POOL
+        self._is_on = engine.dialect.name == "postgresql" and has_room
+
+    def insert(self, connection: Connection, new: NewSteps, keep_up: KeepUp) -> NewSteps:
+        """Insert new steps; return those that have yet to be counted in the transaction at hand.
+
+        That of a first half is committed by then; `keep_up` counts its steps in it.
+        """
+        if self._can_halve(new):
+            with self._begun_beside(connection) as other:
+                if other is not None:
+                    first, second = new.halves()
+                    insert_both(other, first, connection, second)
+                    keep_up(other, first)
+                    return second
+        new.insert(connection)
+        return new
+
+    def _can_halve(self, new: NewSteps) -> bool:
+        """Tell whether two transactions can insert these steps at once.
+
+        Not where a key is in them twice: one would wait for the other's end to see if it stays.
+        """
+        return self._is_on and len(new) >= LEAST_ROWS and not new.has_twins()
+
+    @contextmanager
+    def _begun_beside(self, connection: Connection) -> Iterator[Connection | None]:
+        """Yield another transaction; None where there is no connection for it.
+
+        Until it is committed neither of the two waits long for a lock.
+        """
+        other = self._connect()
+        if other is None:
+            yield None
+            return
+        with other, other.begin():
+            other.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            for one in (connection, other):
+                one.exec_driver_sql(f"SET LOCAL lock_timeout = '{MOST_WAIT}'")
+            yield other
+        connection.exec_driver_sql("SET LOCAL lock_timeout TO DEFAULT")
+
+    def is_refused(self, error: DBAPIError) -> bool:
+        """Tell whether an error may be of halves that waited for a lock; there are no more then.
+
+        Both are taken back by it.
+        """
+        is_refused = self._is_on and getattr(error.orig, "sqlstate", None) in WAITED
+        if is_refused:
+            self._stop("somebody else holds a lock")
+        return is_refused
+
+    def _connect(self) -> Connection | None:
+        try:
+            return self._engine.connect()
+        except (PoolTimeout, OperationalError):
+            self._stop("there is no second connection")
+            return None
+
+    def _stop(self, why: str) -> None:
+        self._is_on = False
+        log.info("batches are written whole from here on: %s", why)
 
 
 def insert_both(
     connection: Connection, first: NewSteps, other: Connection, second: NewSteps
 ) -> None:
-    """Insert both halves at once; return when both are there, each in its own transaction."""
+    """Insert both halves at once; return when both are there, each in its own transaction.
+
+    Of two errors the first half's is raised.
+    """
     beside: Beside[None] = Beside("stepboard-second-half")
-    beside.begin(partial(second.insert, other))
+    try:
+        beside.begin(partial(second.insert, other))
+    except RuntimeError:
+        # No more threads, or Python is ending.
+        first.insert(connection)
+        second.insert(other)
+        return
     try:
         first.insert(connection)
-    finally:
-        beside.wait()
+    except BaseException:
+        # Its connection is the thread's until that ends.
+        with suppress(Exception):
+            beside.wait()
+        raise
+    beside.wait()

@@ -3,7 +3,6 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from enum import Enum
 from typing import Any
 
 from sqlalchemy import Connection, Engine, func, select
@@ -11,8 +10,8 @@ from sqlalchemy import Connection, Engine, func, select
 from ..database import USUAL_CACHE, USUAL_CHECKPOINT_BYTES, USUAL_LOG_BYTES, page_bytes
 from .bulk import told_as_by_sqlalchemy
 
-# Any numbers will do, so long as every writer on one PostgreSQL takes the same, in this order.
-FIRST_LOCK, SECOND_LOCK = 7_783_412, 7_783_413
+# Any number will do, so long as every writer on one PostgreSQL takes the same.
+ADVISORY_LOCK = 7_783_412
 # Who writes once has so much of the database at hand.
 WRITING_CACHE = -65_536
 # A commit that leaves so many bytes of changes puts them into their places, unless a writer has
@@ -20,19 +19,6 @@ WRITING_CACHE = -65_536
 WRITING_CHECKPOINT_BYTES = 64 * 1024 * 1024
 # The file of the log is written again and again: not cut meanwhile.
 WRITING_LOG_BYTES = -1
-
-
-class Turn(Enum):
-    """Which of PostgreSQL's locks a transaction takes, to write alone.
-
-    Usually both. Where two transactions write together, the first takes the first, then the second
-    the second, in its own transaction: who waits for the first gets it when the one is committed,
-    and then waits for the other.
-    """
-
-    BOTH = (FIRST_LOCK, SECOND_LOCK)
-    FIRST = (FIRST_LOCK,)
-    SECOND = (SECOND_LOCK,)
 
 
 @contextmanager
@@ -70,14 +56,13 @@ def writing(
 
 
 @contextmanager
-def begun(connection: Connection, turn: Turn = Turn.BOTH) -> Iterator[None]:
-    """Hold the lock for a transaction: `BEGIN IMMEDIATE`, advisory locks on PostgreSQL."""
+def begun(connection: Connection) -> Iterator[None]:
+    """Hold the lock for a transaction: `BEGIN IMMEDIATE`, an advisory lock on PostgreSQL."""
     with connection.begin():
         if connection.dialect.name == "postgresql":
             # That of requests is not for who waits for a writer, or counts ten million rows.
             connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
-            for lock in turn.value:
-                connection.execute(select(func.pg_advisory_xact_lock(lock)))
+            connection.execute(select(func.pg_advisory_xact_lock(ADVISORY_LOCK)))
         yield
 
 

@@ -39,7 +39,7 @@ def has_rows(connection: Connection, table: Table, source_id: int) -> bool:
 def find_by_keys(
     connection: Connection, columns: Columns, source_id: int, keys: Sequence[str]
 ) -> Iterator[Row[Any]]:
-    """Return these columns of those rows of a source that have one of the keys; in no order."""
+    """Yield these columns of those rows of a source that have one of the keys; in no order."""
     if connection.dialect.name == "postgresql":
         yield from connection.execute(_key_by_key(columns), {"source": source_id, "keys": keys})
         return

@@ -33,6 +33,11 @@ class NewSteps:
         self._first_id = first_id
         self._steps = steps
 
+    @property
+    def last_id(self) -> int:
+        """Return the id of the last; of none, the one before the first."""
+        return self._first_id + len(self) - 1
+
     def __len__(self) -> int:
         """Return how many there are."""
         return len(self._steps)

@@ -1,7 +1,8 @@
 """Write runs, steps and artifacts: the only place that adds, changes or deletes steps.
 
-Rows come in batches, one transaction a batch, and are found again by the source's own key, so
-that writing the same twice changes nothing. The kept counts change in the same transaction.
+Rows come in batches, one transaction a batch, or two of PostgreSQL (see `halves`), and are found
+again by the source's own key, so that writing the same twice changes nothing. The kept counts
+change in the same transaction.
 
 A full batch is written in a thread, while the next one gathers: the database works outside of
 Python's lock. There is one such thread at most, and whatever else a writer does waits for it.
@@ -10,19 +11,19 @@ Python's lock. There is one such thread at most, and whatever else a writer does
 import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, Row, bindparam, delete, insert, select, update
+from sqlalchemy.exc import DBAPIError
 
 from ..models import Artifact, Base, Run, Step, table_of
 from .batches import BatchSize
 from .bulk import RowPreparer, check_references
 from .checkpoints import Checkpointer
 from .counters import get_counter, set_counter
-from .halves import can_be_halved, insert_both, second_connection
-from .locking import Turn, begun
+from .halves import Halving
 from .lookups import find_by_keys, has_rows
 from .new_steps import STEP_COLUMNS, NewSteps, WaitingStep
 from .records import ArtifactRecord, RunRecord, StepRecord, Tally, WriterSummary
@@ -41,14 +42,13 @@ log = logging.getLogger(__name__)
 class Writer:
     """Write the records of one source, batch by batch; a context manager.
 
-    Leaving it without an error writes what is still waiting. An error drops that and keeps the
-    batches already written: the same import can simply be run again.
+    Leaving it without an error writes what is still waiting. An error drops that and keeps what is
+    written already, perhaps half a batch of it: the same import can simply be run again.
     """
 
     def __init__(self, engine: Engine, source_id: int) -> None:
         """Write for the source with this id through this engine."""
         self.summary = WriterSummary()
-        self._engine = engine
         self._source_id = source_id
         self._preparer = RowPreparer(engine.dialect, table_of(Step), STEP_COLUMNS)
         self._waiting: list[WaitingStep] = []
@@ -56,6 +56,7 @@ class Writer:
         self._size = BatchSize()
         self._batch: Beside[Tally] = Beside("stepboard-writer")
         self._checkpointer = Checkpointer(engine)
+        self._halving = Halving(engine)
         self._names = StepNames()
         # The last id given to a step when this writer had written all steps of its source;
         # as long as it stands there is nothing to look up.
@@ -161,24 +162,26 @@ class Writer:
             self.summary.steps += tally
 
     def _write_batch(self, batch: Sequence[WaitingStep]) -> Tally:
-        """Write steps and the counts with them, in the thread of a batch.
+        """Write steps and the counts with them, in the thread of a batch."""
+        try:
+            return self._write_at_once(batch)
+        except DBAPIError as error:
+            # What was written of them is taken back.
+            self._names = StepNames()
+            if not self._halving.is_refused(error):
+                raise
+            return self._write_at_once(batch)
 
-        That is one transaction, or two of PostgreSQL, the second of which ends after the first.
-        """
-        with second_connection(self._engine, len(batch)) as other, ExitStack() as second_ends:
-            is_halved = other is not None
-            with self._checkpointer.locked(is_unchecked=True, is_first=is_halved) as connection:
-                began = time.monotonic()
-                if other is not None:
-                    second_ends.enter_context(begun(other, Turn.SECOND))
-                referred = {
-                    "source_id": {self._source_id},
-                    "run_id": {one.values.run_id for one in batch},
-                }
-                check_references(connection, table_of(Step), referred)
-                tally, rest = self._write_steps(connection, other, batch)
-            if other is not None and rest is not None:
-                self._count(other, rest, StepCountDeltas())
+    def _write_at_once(self, batch: Sequence[WaitingStep]) -> Tally:
+        """Write them in one transaction, or the first half in another one of PostgreSQL."""
+        with self._checkpointer.locked(is_unchecked=True) as connection:
+            began = time.monotonic()
+            referred = {
+                "source_id": {self._source_id},
+                "run_id": {one.values.run_id for one in batch},
+            }
+            check_references(connection, table_of(Step), referred)
+            tally = self._write_steps(connection, batch)
         self._size.learn(len(batch), time.monotonic() - began)
         return tally
 
@@ -223,10 +226,7 @@ class Writer:
         else:
             tally.unchanged += 1
 
-    def _write_steps(
-        self, connection: Connection, other: Connection | None, batch: Sequence[WaitingStep]
-    ) -> tuple[Tally, NewSteps | None]:
-        """Write steps, and what to count of them; return what the other connection has to count."""
+    def _write_steps(self, connection: Connection, batch: Sequence[WaitingStep]) -> Tally:
         last_id = get_counter(connection, Step.__tablename__)
         deltas = StepCountDeltas()
         added: Sequence[WaitingStep] = batch
@@ -241,27 +241,31 @@ class Writer:
                     changed.append((old.id, one.values))
                     deltas.add(old.id, old, -1)
                     deltas.add(old.id, one.values)
-        steps, rest = NewSteps(last_id + 1, added), None
-        if other is not None and not changed and can_be_halved(steps):
-            steps, rest = steps.halves()
-            insert_both(connection, steps, other, rest)
+        new = left = NewSteps(last_id + 1, added)
+        if changed:
+            # One of them can get another key, for which a half with a new one would wait.
+            new.insert(connection)
         else:
-            steps.insert(connection)
-        if added:
-            last_id += len(added)
-            set_counter(connection, Step.__tablename__, last_id)
+            left = self._halving.insert(connection, new, self._keep_up)
         self._change_steps(connection, changed)
-        self._names.write(connection, {values.step_name for _, values in changed})
         if added or changed:
-            self._count(connection, steps, deltas)
+            self._keep_up(connection, left, deltas, (one.step_name for _, one in changed))
         if self._alone_at is not None:
-            self._alone_at = last_id
-        return Tally(len(added), len(changed), len(batch) - len(added) - len(changed)), rest
+            self._alone_at = new.last_id
+        return Tally(len(added), len(changed), len(batch) - len(added) - len(changed))
 
-    def _count(self, connection: Connection, steps: NewSteps, deltas: StepCountDeltas) -> None:
-        """Keep up with new steps all that is kept of them, and what else the deltas have."""
-        self._names.write(connection, steps.names())
-        steps.add_to(deltas)
+    def _keep_up(
+        self,
+        connection: Connection,
+        new: NewSteps,
+        deltas: StepCountDeltas | None = None,
+        names: Iterable[str] = (),
+    ) -> None:
+        """Keep up with new steps what is kept of all; deltas and names can have others too."""
+        deltas = deltas or StepCountDeltas()
+        set_counter(connection, Step.__tablename__, new.last_id)
+        self._names.write(connection, {*new.names(), *names})
+        new.add_to(deltas)
         deltas.write(connection)
         change_version(connection)
 
