@@ -245,9 +245,9 @@ class Writer:
         if changed:
             # One of them can get another key, for which a half with a new one would wait.
             new.insert(connection)
+            self._change_steps(connection, changed)
         else:
             left = self._halving.insert(connection, new, self._keep_up)
-        self._change_steps(connection, changed)
         if added or changed:
             self._keep_up(connection, left, deltas, (one.step_name for _, one in changed))
         if self._alone_at is not None:
@@ -271,8 +271,6 @@ class Writer:
 
     @staticmethod
     def _change_steps(connection: Connection, changed: Sequence[tuple[int, StepValues]]) -> None:
-        if not changed:
-            return
         table = table_of(Step)
         columns: Values = {name: bindparam(name) for name in StepValues._fields}
         statement = update(table).where(table.c.id == bindparam("of_step")).values(columns)
