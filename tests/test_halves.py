@@ -104,6 +104,7 @@ def wrong_counts(app: Flask) -> list[Difference]:
 
 
 AddTrigger = Callable[..., None]
+SetForAll = Callable[[str, str], None]
 
 
 @pytest.fixture
@@ -245,6 +246,70 @@ def test_the_same_writer_goes_on_after_that(
     assert wrong_counts(app) == []
 
 
+@pytest.fixture
+def beside() -> Iterator[ThreadPoolExecutor]:
+    """Return what runs something beside the test."""
+    with ThreadPoolExecutor(1) as executor:
+        yield executor
+
+
+@pytest.fixture
+def set_for_all(app: Flask) -> Iterator[SetForAll]:
+    """Return what sets something for all transactions of the database, until the test ends."""
+    names: list[str] = []
+
+    def change(then: str) -> None:
+        with app.app_context():
+            with db.engine.begin() as connection:
+                database = connection.exec_driver_sql("SELECT current_database()").scalar_one()
+                connection.exec_driver_sql(f"ALTER DATABASE {database} {then}")
+            # What is connected by now has it as it was.
+            db.engine.dispose()
+
+    def set_to(name: str, value: str) -> None:
+        names.append(name)
+        change(f"SET {name} = '{value}'")
+
+    yield set_to
+    for name in names:
+        change(f"RESET {name}")
+
+
+@pytest.mark.parametrize("level", ["repeatable read", "serializable"])
+def test_the_second_half_sees_what_the_first_has_counted(
+    app: Flask, source_id: int, set_for_all: SetForAll, level: str
+) -> None:
+    set_for_all("default_transaction_isolation", level)
+    put(app, source_id, steps(range(1, 11)))
+    assert n_transactions(app) == 2
+    assert wrong_counts(app) == []
+
+
+def test_a_half_may_wait_for_the_other(
+    app: Flask,
+    source_id: int,
+    add_trigger: AddTrigger,
+    set_for_all: SetForAll,
+) -> None:
+    set_for_all("idle_in_transaction_session_timeout", "50ms")
+    add_trigger("PERFORM pg_sleep(0.1)", "steps", "NEW.position > 5")
+    put(app, source_id, steps(range(1, 11)))
+    assert n_transactions(app) == 2
+
+
+def test_a_batch_may_wait_for_the_lock(
+    app: Flask,
+    source_id: int,
+    beside: ThreadPoolExecutor,
+    set_for_all: SetForAll,
+) -> None:
+    set_for_all("lock_timeout", "50ms")
+    with app.app_context(), locked(db.engine):
+        written = beside.submit(put, app, source_id, steps(range(1, 11)))
+        time.sleep(0.3)
+    assert written.result().steps == Tally(added=10)
+
+
 def test_a_connection_is_not_left_to_a_thread(
     app: Flask, source_id: int, add_trigger: AddTrigger
 ) -> None:
@@ -288,13 +353,6 @@ def test_without_a_second_connection_it_is_written_whole(
     assert wrong_counts(app) == []
     with app.app_context():
         db.engine.dispose()
-
-
-@pytest.fixture
-def beside() -> Iterator[ThreadPoolExecutor]:
-    """Return what runs something beside the test."""
-    with ThreadPoolExecutor(1) as executor:
-        yield executor
 
 
 def test_nobody_writes_between_the_halves(

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
+from .locking import set_for_writing
 from .new_steps import NewSteps
 from .threads import Beside
 
@@ -31,7 +32,6 @@ MOST_WAIT = "2s"
 WAITED = ("55P03", "40P01")
 
 log = logging.getLogger(__name__)
-
 
 KeepUp = Callable[[Connection, NewSteps], None]
 
@@ -78,11 +78,11 @@ class Halving:
             yield None
             return
         with other, other.begin():
-            other.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            set_for_writing(other)
             for one in (connection, other):
                 one.exec_driver_sql(f"SET LOCAL lock_timeout = '{MOST_WAIT}'")
             yield other
-        connection.exec_driver_sql("SET LOCAL lock_timeout TO DEFAULT")
+        connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
 
     def is_refused(self, error: DBAPIError) -> bool:
         """Tell whether an error may be of halves that waited for a lock; there are no more then.

@@ -12,6 +12,12 @@ from .bulk import told_as_by_sqlalchemy
 
 # Any number will do, so long as every writer on one PostgreSQL takes the same.
 ADVISORY_LOCK = 7_783_412
+FOR_WRITING = """
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+SET LOCAL statement_timeout = 0;
+SET LOCAL lock_timeout = 0;
+SET LOCAL idle_in_transaction_session_timeout = 0
+"""
 # Who writes once has so much of the database at hand.
 WRITING_CACHE = -65_536
 # A commit that leaves so many bytes of changes puts them into their places, unless a writer has
@@ -60,10 +66,18 @@ def begun(connection: Connection) -> Iterator[None]:
     """Hold the lock for a transaction: `BEGIN IMMEDIATE`, an advisory lock on PostgreSQL."""
     with connection.begin():
         if connection.dialect.name == "postgresql":
-            # That of requests is not for who waits for a writer, or counts ten million rows.
-            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            set_for_writing(connection)
             connection.execute(select(func.pg_advisory_xact_lock(ADVISORY_LOCK)))
         yield
+
+
+def set_for_writing(connection: Connection) -> None:
+    """Begin a transaction of PostgreSQL so that it sees what others have committed meanwhile.
+
+    Nor does it end for lasting long: what is set for requests, or for all of a role, is not for who
+    waits for a writer, or counts ten million rows.
+    """
+    connection.exec_driver_sql(FOR_WRITING)
 
 
 def _set_sizes(driver: Any, cache: int, checkpoint_bytes: int, log_bytes: int) -> None:
