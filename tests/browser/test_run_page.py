@@ -224,9 +224,10 @@ def test_no_page_scrolls_sideways(scripted_page: Page, width: int) -> None:
     page = scripted_page
     page.set_viewport_size({"width": width, "height": 700})
     page.goto("/runs/2")
-    for position in (2, 3):
+    for n, position in enumerate((2, 3), 1):
         page.get_by_role("button", name=f"Output of step {position}").click()
-    expect(page.locator(".peek-row")).to_have_count(2)
+        # What opens moves the next button, even while that is pressed.
+        expect(page.locator(".peek-row")).to_have_count(n)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.goto("/runs/2/compare")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
