@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
@@ -370,6 +370,17 @@ def test_nobody_writes_between_the_halves(
     written.result()
 
 
+def await_waiting(app: Flask, written: "Future[WriterSummary]") -> None:
+    """Return when a transaction waits for a row, or for a number, or when all is written."""
+    query = text(
+        "SELECT count(*) FROM pg_locks"
+        " WHERE NOT granted AND locktype IN ('transactionid', 'advisory')"
+    )
+    with app.app_context(), db.engine.connect() as connection:
+        while not connection.execute(query).scalar_one() and not written.done():
+            time.sleep(0.01)
+
+
 @pytest.mark.parametrize(("kept", "wanted"), [(1, 2), (2, 1)])
 def test_who_waits_for_one_half_and_keeps_the_other_waiting_gets_through(
     app: Flask,
@@ -387,8 +398,7 @@ def test_who_waits_for_one_half_and_keeps_the_other_waiting_gets_through(
     with app.app_context(), db.engine.connect() as connection:
         connection.execute(lock, {"id": kept})
         written = beside.submit(put, app, source_id, records)
-        while not _n_waiting(app):
-            time.sleep(0.01)
+        await_waiting(app, written)
         connection.execute(lock, {"id": wanted})
         connection.rollback()
         written.result()
@@ -410,18 +420,7 @@ def test_the_second_half_has_time_once_the_first_is_committed(
     with app.app_context(), db.engine.connect() as connection:
         connection.exec_driver_sql(f"SELECT {lock}")
         written = beside.submit(put, app, source_id, steps(range(1, 11)))
-        while not _n_waiting(app):
-            time.sleep(0.01)
+        await_waiting(app, written)
         time.sleep(0.5)
         connection.rollback()
         assert written.result().steps == Tally(added=10)
-
-
-def _n_waiting(app: Flask) -> int:
-    """Return how many transactions wait for a row, or for a number."""
-    query = (
-        "SELECT count(*) FROM pg_locks"
-        " WHERE NOT granted AND locktype IN ('transactionid', 'advisory')"
-    )
-    with app.app_context(), db.engine.connect() as connection:
-        return int(connection.execute(text(query)).scalar_one())

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
+from ..transactions import BUSY, why_try_again
 from .locking import set_for_writing
 from .new_steps import NewSteps
 from .threads import Beside
@@ -28,8 +29,6 @@ LEAST_POOL = 4
 # Each half waits for the other, of which PostgreSQL knows nothing: somebody who waits for one of
 # them, and whom the other waits for, to change a table say, would keep all three for ever.
 MOST_WAIT = "2s"
-# That such a wait ended so, or that PostgreSQL found a circle.
-WAITED = ("55P03", "40P01")
 
 log = logging.getLogger(__name__)
 
@@ -84,15 +83,15 @@ class Halving:
             yield other
         connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
 
-    def is_refused(self, error: DBAPIError) -> bool:
-        """Tell whether an error may be of halves that waited for a lock; there are no more then.
+    def gives_up_after(self, error: DBAPIError) -> bool:
+        """Stop halving if an error may be of halves that waited for a lock; tell whether it is so.
 
         Both are taken back by it.
         """
-        is_refused = self._is_on and getattr(error.orig, "sqlstate", None) in WAITED
-        if is_refused:
+        gives_up = self._is_on and why_try_again(error) == BUSY
+        if gives_up:
             self._stop("somebody else holds a lock")
-        return is_refused
+        return gives_up
 
     def _connect(self) -> Connection | None:
         try:
@@ -107,7 +106,7 @@ class Halving:
 
 
 def insert_both(
-    connection: Connection, first: NewSteps, other: Connection, second: NewSteps
+    of_first: Connection, first: NewSteps, of_second: Connection, second: NewSteps
 ) -> None:
     """Insert both halves at once; return when both are there, each in its own transaction.
 
@@ -115,16 +114,16 @@ def insert_both(
     """
     beside: Beside[None] = Beside("stepboard-second-half")
     try:
-        beside.begin(partial(second.insert, other))
+        beside.begin(partial(second.insert, of_second))
     except RuntimeError:
         # No more threads, or Python is ending.
-        first.insert(connection)
-        second.insert(other)
+        first.insert(of_first)
+        second.insert(of_second)
         return
     try:
-        first.insert(connection)
+        first.insert(of_first)
     except BaseException:
-        # Its connection is the thread's until that ends.
+        # The other connection is the thread's until that ends.
         with suppress(Exception):
             beside.wait()
         raise

@@ -168,7 +168,7 @@ class Writer:
         except DBAPIError as error:
             # What was written of them is taken back.
             self._names = StepNames()
-            if not self._halving.is_refused(error):
+            if not self._halving.gives_up_after(error):
                 raise
             return self._write_at_once(batch)
 
