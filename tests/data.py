@@ -1,16 +1,19 @@
 """Make rows for tests, through the product's own writer."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import Flask
 
 from webapp.extensions import db
+from webapp.ingest.counters import get_counter, set_counter
+from webapp.ingest.locking import locked
 from webapp.ingest.records import ArtifactRecord, RunRecord, StepRecord
 from webapp.ingest.recounting import Difference, Recount
 from webapp.ingest.writer import Writer
-from webapp.models import Recovered, RunStatus, Source, StepStatus
+from webapp.models import Recovered, RunStatus, Source, Step, StepStatus
+from webapp.models.parts import PART_BITS
 
 START = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 
@@ -84,6 +87,31 @@ def write(
         writer.flush()
         writer.put_artifacts(artifacts)
         return ids
+
+
+def write_in_parts(
+    app: Flask, runs: Iterable[RunRecord], steps: Sequence[StepRecord], source_id: int | None = None
+) -> list[int]:
+    """Write steps whose ids lie in the first part of ids, over the next border, and far off."""
+    source_id = source_id or make_source(app)
+    write(app, runs, source_id=source_id)
+    third = len(steps) // 3
+    ids: list[int] = []
+    for part, before in ((0, 0), (1, third // 2), (5, 0)):
+        some = steps[len(ids) :] if part == 5 else steps[len(ids) : len(ids) + third]
+        first_id = max((part << PART_BITS) - before, 1)
+        with app.app_context():
+            skip_ids(first_id - 1)
+        write(app, [], some, source_id=source_id)
+        ids += range(first_id, first_id + len(some))
+    return ids
+
+
+def skip_ids(last_id: int) -> None:
+    """Let the last id of a step be this one, unless there are later ones."""
+    with locked(db.engine) as connection:
+        name = Step.__tablename__
+        set_counter(connection, name, max(get_counter(connection, name), last_id))
 
 
 def find_differences() -> list[Difference]:

@@ -22,18 +22,33 @@ from webapp.ingest.counters import get_counter, set_counter
 from webapp.ingest.locking import locked
 from webapp.ingest.rebuilding import COUNTER, rebuild_counts
 from webapp.ingest.writer import Writer
-from webapp.models import BlockCount, Run, Step, StepCount, StepStatus
+from webapp.models import (
+    BlockCount,
+    Run,
+    Step,
+    StepCount,
+    StepDurationPart,
+    StepName,
+    StepNamePart,
+    StepStatus,
+)
 from webapp.models.counts import BLOCK_SIZE, BLOCKS_PER_GROUP
+from webapp.models.parts import PART_BITS
 from webapp.queries.state import find_version
 
-from .data import find_differences, make_run, make_source, make_step, write
+from .data import find_differences, make_run, make_source, make_step, skip_ids, write
 from .server import PROJECT
 from .test_cli import run, succeed
 
 RUNS = (1, 2)
 KEYS = tuple("abcdefgh")
-# Where a block, a group of blocks, and the next begin.
-BORDERS = (BLOCK_SIZE, BLOCK_SIZE * BLOCKS_PER_GROUP, BLOCK_SIZE * BLOCKS_PER_GROUP * 2)
+# Where a block, a part, a group of blocks, and the next begin.
+BORDERS = (
+    BLOCK_SIZE,
+    1 << PART_BITS,
+    BLOCK_SIZE * BLOCKS_PER_GROUP,
+    BLOCK_SIZE * BLOCKS_PER_GROUP * 2,
+)
 EMPTIED = (
     "DELETE FROM step_counts",
     "DELETE FROM block_counts",
@@ -52,6 +67,8 @@ class Put:
     workspace: str
     status: StepStatus
     step_type: str
+    step_name: str
+    duration_ms: int
 
 
 @dataclass(frozen=True)
@@ -78,6 +95,8 @@ ACTS = st.lists(
             st.sampled_from(["one", "two", ""]),
             st.sampled_from(StepStatus),
             st.sampled_from(["bash", "http"]),
+            st.sampled_from(["scan", "probe"]),
+            st.sampled_from([0, 500, 2**40]),
         ),
         st.builds(
             Remove,
@@ -163,7 +182,7 @@ def test_whatever_is_written_the_counts_are_those_of_the_rows(
 def _act_out(source_id: int, acts: list[Put | Remove | Jump | str]) -> None:
     """Begin without steps, and do what is to be done."""
     with locked(db.engine) as connection:
-        for model in (Step, StepCount, BlockCount):
+        for model in (Step, StepCount, BlockCount, StepName, StepNamePart, StepDurationPart):
             connection.execute(delete(model))
         connection.execute(update(Run).values({f"steps_{one}": 0 for one in StepStatus}))
         set_counter(connection, "steps", 0)
@@ -181,14 +200,8 @@ def _act_out(source_id: int, acts: list[Put | Remove | Jump | str]) -> None:
         elif isinstance(act, Remove):
             writer.remove_steps(act.run_id, act.keys)
         elif isinstance(act, Jump):
-            _jump(act.last_id)
+            skip_ids(act.last_id)
     writer.flush()
-
-
-def _jump(last_id: int) -> None:
-    """Let the last id be this one, unless there are later ones."""
-    with locked(db.engine) as connection:
-        set_counter(connection, "steps", max(get_counter(connection, "steps"), last_id))
 
 
 def _record(put: Put):  # type: ignore[no-untyped-def]
@@ -198,6 +211,8 @@ def _record(put: Put):  # type: ignore[no-untyped-def]
         workspace=put.workspace,
         status=put.status,
         step_type=put.step_type,
+        step_name=put.step_name,
+        duration_ms=put.duration_ms,
     )
 
 
@@ -212,6 +227,11 @@ TAMPERED = (
     (["INSERT INTO step_counts VALUES (77, 'three', 'failed', 'llm', 9)"], 1),
     (["INSERT INTO block_counts VALUES (-9, 'failed', 'llm', 9)"], 1),
     (["UPDATE runs SET steps_failed = 3 WHERE id = 2"], 1),
+    (["DELETE FROM step_names WHERE name = 'step-3'"], 1),
+    (["DELETE FROM step_name_parts WHERE step_name IN ('step-3', 'step-4')"], 2),
+    (["DELETE FROM step_duration_parts"], 1),
+    # It has another name and duration: the old ones, once there, may stay.
+    (["UPDATE steps SET step_name = 'new', duration_ms = 7 WHERE id = 2"], 3),
     # Of its workspace and of all, each in the block, its group and the totals; and its run's.
     (["DELETE FROM steps WHERE id = 1"], 7),
     (EMPTIED, 10),

@@ -18,7 +18,7 @@ from webapp.queries.facets import StepFacets
 from webapp.queries.step_totals import count_steps
 from webapp.queries.steps import LIST_COLUMNS, find_steps
 
-from .data import make_run, make_step, write
+from .data import make_run, make_step, write, write_in_parts
 from .statements import explain_statements
 
 ROWS = 240
@@ -31,7 +31,7 @@ Rows = list[tuple[int, StepRecord, RunRecord]]
 
 @pytest.fixture
 def rows(app: Flask) -> Rows:
-    """Write random steps of some runs; return (id, step, run)."""
+    """Write random steps of some runs, in several parts of the ids; return (id, step, run)."""
     chance = random.Random(8)
     runs = [
         make_run(
@@ -43,8 +43,8 @@ def rows(app: Flask) -> Rows:
         for n in range(1, 13)
     ]
     steps = [_step(n, chance) for n in range(1, ROWS + 1)]
-    write(app, runs, steps)
-    return [(n, step, runs[step.run_id - 1]) for n, step in enumerate(steps, 1)]
+    ids = write_in_parts(app, runs, steps)
+    return [(n, step, runs[step.run_id - 1]) for n, step in zip(ids, steps, strict=True)]
 
 
 def _step(n: int, chance: random.Random) -> StepRecord:
@@ -134,6 +134,9 @@ FILTERS: tuple[dict[str, Any], ...] = (
     {"max_duration_ms": 300},
     {"min_duration_ms": 0, "max_duration_ms": 0},
     {"min_duration_ms": 500, "step_name": "step-3", "recovered": "no"},
+    {"step_name": "step-3"},
+    {"step_name": "step", "status": ("failed",)},
+    {"step_name": "p-3", "workflow_name": ("recon",), "started_after": START},
 )
 SORTS = [
     mark + name for name in ("id", "started_at", "duration_ms", "step_name") for mark in ("", "-")

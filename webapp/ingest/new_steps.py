@@ -1,13 +1,14 @@
 """Hold the steps of a batch that are new, and write them with the ids that they get."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from ..models import Step, table_of
+from ..models import Step, parts_of, table_of
 from .bulk import insert_prepared
 from .step_counts import StepCountDeltas
+from .step_directory import StepsOfPart
 from .step_values import StepValues
 
 STEP_COLUMNS = ("id", "source_id", *StepValues._fields)
@@ -65,6 +66,8 @@ class NewSteps:
         """Add them to what changes in the counts."""
         deltas.add_new(self._first_id, [one.values for one in self._steps])
 
-    def names(self) -> set[str]:
-        """Return how they are called."""
-        return {one.values.step_name for one in self._steps}
+    def of_parts(self) -> Iterator[StepsOfPart]:
+        """Yield them by the parts that their ids are in."""
+        for part, ids in parts_of(range(self._first_id, self.last_id + 1)):
+            some = self._steps[ids.start - self._first_id : ids.stop - self._first_id]
+            yield StepsOfPart(part, [one.values for one in some])

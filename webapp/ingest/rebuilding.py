@@ -9,6 +9,7 @@ from .counters import get_counter, set_counter
 from .locking import locked
 from .recounting import Difference, Recount
 from .step_counts import add_to_runs, add_up
+from .step_directory import DIRECTORY, add_keys
 from .versions import change_version
 
 # With so many differences at once the lock is held for about a second.
@@ -77,5 +78,7 @@ def _add(connection: Connection, found: Sequence[Difference]) -> None:
         deltas = {one.key: one.counted - one.kept for one in found if one.table is table}
         if table is table_of(Run):
             add_to_runs(connection, deltas)
+        elif table in DIRECTORY:
+            add_keys(connection, table, deltas)
         else:
             add_up(connection, table, deltas)

@@ -25,6 +25,7 @@ from ..models import (
     ids_of,
     table_of,
 )
+from .step_directory import DIRECTORY, select_missing
 
 RUNS_AT_ONCE = 1_000
 _COUNTS = (StepCount, BlockCount)
@@ -69,6 +70,8 @@ class Recount:
         for sum_block in (*sorted(groups, reverse=True), TOTAL_BLOCK):
             yield self._compare_counts(sum_block)
         yield from self._compare_runs()
+        for table in DIRECTORY:
+            yield self._look_for_missing(table)
 
     @contextmanager
     def _connect(self) -> Iterator[Connection]:
@@ -144,6 +147,12 @@ class Recount:
             found = self._compare(select(kept.subquery()), counted, names, {})
             yield [Difference(table_of(Run), *one) for one in found]
             last_id = ids[-1]
+
+    def _look_for_missing(self, table: Table) -> list[Difference]:
+        """Look for steps that are not found by their name or their duration."""
+        with self._connect() as connection:
+            rows = connection.execute(select_missing(table)).all()
+        return [Difference(table, tuple(row), 0, 1) for row in rows]
 
     def _find_run_ids(self, after: int) -> list[int]:
         statement = select(Run.id).where(Run.id > after).order_by(Run.id).limit(RUNS_AT_ONCE)

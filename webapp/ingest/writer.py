@@ -18,7 +18,7 @@ from typing import Any, Self
 from sqlalchemy import Connection, Engine, Row, bindparam, delete, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
-from ..models import Artifact, Base, Run, Step, table_of
+from ..models import Artifact, Base, Run, Step, part_of, table_of
 from .batches import BatchSize
 from .bulk import RowPreparer, check_references
 from .checkpoints import Checkpointer
@@ -29,7 +29,7 @@ from .new_steps import STEP_COLUMNS, NewSteps, WaitingStep
 from .records import ArtifactRecord, RunRecord, StepRecord, Tally, WriterSummary
 from .run_ids import RunIds
 from .step_counts import StepCountDeltas
-from .step_names import StepNames
+from .step_directory import StepDirectory, StepsOfPart
 from .step_values import COMPARED, StepValues, is_changed, step_values, storable_values
 from .threads import Beside
 from .versions import change_version
@@ -57,7 +57,7 @@ class Writer:
         self._batch: Beside[Tally] = Beside("stepboard-writer")
         self._checkpointer = Checkpointer(engine)
         self._halving = Halving(engine)
-        self._names = StepNames()
+        self._directory = StepDirectory()
         # The last id given to a step when this writer had written all steps of its source;
         # as long as it stands there is nothing to look up.
         self._alone_at: int | None = None
@@ -165,10 +165,10 @@ class Writer:
         """Write steps and the counts with them, in the thread of a batch."""
         try:
             return self._write_at_once(batch)
-        except DBAPIError as error:
+        except Exception as error:
             # What was written of them is taken back.
-            self._names = StepNames()
-            if not self._halving.gives_up_after(error):
+            self._directory = StepDirectory()
+            if not (isinstance(error, DBAPIError) and self._halving.gives_up_after(error)):
                 raise
             return self._write_at_once(batch)
 
@@ -249,7 +249,8 @@ class Writer:
         else:
             left = self._halving.insert(connection, new, self._keep_up)
         if added or changed:
-            self._keep_up(connection, left, deltas, (one.step_name for _, one in changed))
+            moved = [StepsOfPart(part_of(step_id), [one]) for step_id, one in changed]
+            self._keep_up(connection, left, deltas, moved)
         if self._alone_at is not None:
             self._alone_at = new.last_id
         return Tally(len(added), len(changed), len(batch) - len(added) - len(changed))
@@ -259,12 +260,12 @@ class Writer:
         connection: Connection,
         new: NewSteps,
         deltas: StepCountDeltas | None = None,
-        names: Iterable[str] = (),
+        changed: Iterable[StepsOfPart] = (),
     ) -> None:
-        """Keep up with new steps what is kept of all; deltas and names can have others too."""
+        """Keep up with new steps what is kept of all, and with changed ones, as the deltas are."""
         deltas = deltas or StepCountDeltas()
         set_counter(connection, Step.__tablename__, new.last_id)
-        self._names.write(connection, {*new.names(), *names})
+        self._directory.write(connection, (*changed, *new.of_parts()))
         new.add_to(deltas)
         deltas.write(connection)
         change_version(connection)

@@ -26,6 +26,7 @@ from .enums import (
     StepType,
 )
 from .history import Artifact, Run, Source, Step
+from .parts import StepDurationPart, StepNamePart, part_of, parts_of, select_part
 from .users import Person, Session, Throttle, Token, User
 
 __all__ = [
@@ -49,7 +50,9 @@ __all__ = [
     "Source",
     "Step",
     "StepCount",
+    "StepDurationPart",
     "StepName",
+    "StepNamePart",
     "StepStatus",
     "StepType",
     "Throttle",
@@ -59,5 +62,8 @@ __all__ = [
     "blocks_of",
     "group_of",
     "ids_of",
+    "part_of",
+    "parts_of",
+    "select_part",
     "table_of",
 ]

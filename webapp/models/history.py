@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from ..columns import BigId, JsonData, UtcDateTime, utc_now
 from .base import Base
 from .enums import StepStatus
+from .parts import PART_OF_ID
 
 
 def _where(condition: str) -> dict[str, Any]:
@@ -19,6 +20,19 @@ def _where(condition: str) -> dict[str, Any]:
 def _nulls_first(column: str) -> dict[str, Any]:
     """Return what makes PostgreSQL keep empty values where SQLite does: before all others."""
     return {"postgresql_ops": {column: "NULLS FIRST"}}
+
+
+def _by_value(column: str) -> list[Index]:
+    """Return the index of a name or a duration: SQLite has it by parts of the ids."""
+    columns = (column, "id", "status", "step_type")
+    indexes = {
+        "postgresql": Index(None, *columns),
+        "sqlite": Index(f"ix_steps_part_{'_'.join(columns)}", PART_OF_ID, *columns),
+    }
+    for engine, index in indexes.items():
+        index.ddl_if(dialect=engine)
+        index.info["engine"] = engine
+    return list(indexes.values())
 
 
 class Source(Base):
@@ -119,9 +133,9 @@ class Step(Base):
         Index(None, "workspace", "id", "status", "step_type"),
         Index(None, "status", "id"),
         Index(None, "step_type", "id"),
-        Index(None, "step_name", "id", "status", "step_type"),
+        *_by_value("step_name"),
         Index(None, "started_at", "id", "status", "step_type", **_nulls_first("started_at")),
-        Index(None, "duration_ms", "id", "status", "step_type"),
+        *_by_value("duration_ms"),
         Index(None, "status", "started_at", "id", **_nulls_first("started_at")),
         # What ended when, of one status; of all, as these are few. Lists stand by the start.
         Index(

@@ -35,6 +35,11 @@ class unindexed(ColumnElement[Any]):  # noqa: N801 - it reads as a SQL function
         self.column = column.__clause_element__()
         self.type = self.column.type
 
+    @property
+    def _from_objects(self) -> list[Any]:
+        # Whose table is in a statement where only the condition has it.
+        return list(self.column._from_objects)
+
 
 @compiles(unindexed)
 def _compile_plain(element: unindexed, compiler: SQLCompiler, **kw: Any) -> str:

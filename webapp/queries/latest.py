@@ -16,6 +16,7 @@ from sqlalchemy import (
 )
 
 from ..extensions import db
+from .step_parts import engine_name
 
 # SQLite joins no more than 500 SELECTs to one.
 NAMES_AT_ONCE = 200
@@ -28,14 +29,15 @@ def find_latest_of_each(
     for start in range(0, len(names), NAMES_AT_ONCE):
         some = names[start : start + NAMES_AT_ONCE]
         values = {f"name_{number}": name for number, name in enumerate(some)}
-        for number, *row in db.session.execute(_union(latest, len(some)), values).all():
+        statement = _union(engine_name(), latest, len(some))
+        for number, *row in db.session.execute(statement, values).all():
             yield some[number], *row
 
 
 # To build a statement of so many parts takes longer than to run it.
 @cache
 def _union(
-    latest: Callable[[BindParameter[str]], Select[Any]], n: int
+    _engine: str, latest: Callable[[BindParameter[str]], Select[Any]], n: int
 ) -> CompoundSelect[tuple[Any, ...]]:
     parts = [latest(bindparam(f"name_{number}", type_=Text)).subquery() for number in range(n)]
     return union_all(*(select(literal(number), *part.c) for number, part in enumerate(parts)))

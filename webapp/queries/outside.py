@@ -13,6 +13,7 @@ from .conditions import Column
 from .counts import count_by_kept_counts, select_kept_count
 from .plain import fetch
 from .step_conditions import HAVE_DURATIONS, NOTHING, conditions_of, statuses_of
+from .step_parts import lead_of
 from .step_plans import plan_rows
 from .step_sizes import count_alone, count_to, held_by
 
@@ -82,9 +83,9 @@ def _outside(filters: StepFilters, column: Column) -> Iterator[ColumnElement[boo
     """Yield what holds outside of a range that is not empty, for each step one of them."""
     if column is Step.duration_ms:
         if filters.min_duration_ms is not None:
-            yield column < filters.min_duration_ms
+            yield lead_of(column) < filters.min_duration_ms
         if filters.max_duration_ms is not None:
-            yield column > filters.max_duration_ms
+            yield lead_of(column) > filters.max_duration_ms
         return
     is_start = column is Step.started_at
     after, before = filters.started_range() if is_start else filters.ended_range()

@@ -16,6 +16,7 @@ from .conditions import unindexed
 from .kept import kept
 from .latest import find_latest_of_each
 from .plain import fetch
+from .step_parts import engine_name, joined_parts, lead_of, newest_first
 
 # Of the longest steps on record so many are looked at for those of a period; and where these are
 # too few, of the period's own the latest.
@@ -90,8 +91,8 @@ def find_slow_steps(period: Period, limit: int) -> list[SlowStep]:
     values = {"after": period.after, "before": period.before, "limit": limit * 10}
     found: dict[tuple[str, str], Row[Any]] = {}
     # What the second finds is no longer than what the first did.
-    for statement in (_longest_on_record, _longest_of_latest):
-        for step in fetch(statement(), values).all():
+    for statement in (_longest_on_record(engine_name()), _longest_of_latest()):
+        for step in fetch(statement, values).all():
             found.setdefault((step.workflow_name, step.step_name), step)
         if len(found) >= limit:
             break
@@ -109,11 +110,11 @@ def find_usual_step_durations(step_names: Iterable[str]) -> dict[str, int]:
 
 
 @cache
-def _longest_on_record() -> Select[Any]:
+def _longest_on_record(_engine: str) -> Select[Any]:
     longest = (
         select(Step.id, Step.duration_ms, Step.started_at)
-        .where(Step.duration_ms > 0)
-        .order_by(Step.duration_ms.desc(), Step.id.desc())
+        .where(lead_of(Step.duration_ms) > 0, *joined_parts(Step.duration_ms))
+        .order_by(*newest_first(Step.duration_ms))
         .limit(LONGEST_SEEN)
         .subquery()
     )
@@ -168,7 +169,8 @@ def _slow_steps(ids: Select[tuple[int]]) -> Select[Any]:
 def _latest(step_name: BindParameter[str]) -> Select[tuple[int]]:
     return (
         select(Step.duration_ms)
-        .where(Step.step_name == step_name, unindexed(Step.status) == StepStatus.COMPLETED)
-        .order_by(Step.id.desc())
+        .where(lead_of(Step.step_name) == step_name, *joined_parts(Step.step_name))
+        .where(unindexed(Step.status) == StepStatus.COMPLETED)
+        .order_by(*newest_first(Step.step_name))
         .limit(LATEST)
     )

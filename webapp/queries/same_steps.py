@@ -9,6 +9,7 @@ from sqlalchemy import Row, Select, bindparam, select
 
 from ..models import Run, Step, StepStatus
 from .plain import fetch_again
+from .step_parts import engine_name, joined_parts, lead_of, newest_first
 
 # The usual time is the median of so many that completed, the latest; fewer do, but not too few.
 LATEST = 20
@@ -34,18 +35,19 @@ def find_same_steps(step: Step, workflow_name: str) -> SameSteps:
         "of_run": step.run_id,
         "walked": WALKED,
     }
-    rows = fetch_again(_same_steps(), values).all()
+    rows = fetch_again(_same_steps(engine_name()), values).all()
     return SameSteps(rows[:SHOWN], _find_usual(rows))
 
 
 @cache
-def _same_steps() -> Select[Any]:
+def _same_steps(_engine: str) -> Select[Any]:
     # Its index gives the latest of a name first; the rows of other workflows are left out after.
     latest = (
         select(Step.id)
-        .where(Step.step_name == bindparam("name"))
-        .order_by(Step.id.desc())
+        .where(lead_of(Step.step_name) == bindparam("name"), *joined_parts(Step.step_name))
+        .order_by(*newest_first(Step.step_name))
         .limit(bindparam("walked"))
+        .correlate(None)
     )
     return (
         select(

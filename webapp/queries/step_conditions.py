@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Select, select
 from ..filters import StepFilters, chosen_of, part_negated
 from ..models import Recovered, Run, Step, StepName, StepStatus
 from .conditions import Column, Way, any_of, chosen, range_conditions, unindexed
+from .step_parts import joined_parts, lead_of
 
 # More names than this are not listed in the statement: where their index does not lead, texts are
 # compared.
@@ -59,10 +60,13 @@ def conditions_of(
     plain = _plain_columns(filters, walked)
 
     def of_table(column: Column) -> Any:
+        if column is walked:
+            return lead_of(column)
         return column if any(column is one for one in plain) else unindexed(column)
 
+    conditions = [] if way else joined_parts(walked)
     way = way or of_table
-    conditions = [*run_conditions(filters, found.run_ids, way)]
+    conditions += run_conditions(filters, found.run_ids, way)
     for column in COUNTED_COLUMNS:
         if values := getattr(filters, column.key):
             is_exact = column is Step.workspace

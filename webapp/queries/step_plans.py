@@ -23,6 +23,7 @@ from .step_conditions import (
     is_one,
     sort_column,
 )
+from .step_parts import in_order
 from .step_sizes import alone
 
 # To count along: these indexes hold the other filters that are common.
@@ -136,9 +137,9 @@ def order_of(
     order of the list until a page is full of those.
     """
     column = sort_column(filters)
-    is_sorted = must_sort(filters, leading, found)
-    columns = [column] if column is Step.id else [column, Step.id]
-    by: list[Any] = [unindexed(one) if is_sorted else one for one in columns]
+    by: list[Any] = in_order(column)
+    if must_sort(filters, leading, found):
+        by = [unindexed(one) for one in dict.fromkeys((column, Step.id))]
     is_descending = filters.sort.startswith("-")
     order = [one.desc() if is_descending else one.asc() for one in by]
     if column is Step.started_at:

@@ -25,6 +25,7 @@ from .plain import KEPT_STATEMENTS, builder, fetch, fetch_again
 from .rare_leads import find_rare_lead, is_sooner_full
 from .sqlite_json import MOST_WRITTEN, WrittenRows, can_write, columns_to_write, write_page
 from .step_conditions import Lookups, conditions_of, is_by_counts, sort_column
+from .step_parts import engine_name
 from .step_plans import find_leading, is_empty, must_sort, order_of
 from .step_sizes import look_up
 from .step_stretches import conditions_of_places, find_stretch
@@ -182,12 +183,14 @@ class _Page:
         # What else tells the rows stands in the values.
         bare, moment = self.filters.of_any_page(), self.filters.moment
         build = builder(_build, len(names) + self.filters.n_values())
-        return build(bare, moment, run_ids, names, key, given, columns, self.is_plain)
+        asked = (bare, moment, run_ids, names, key, given, columns)
+        return build(engine_name(), *asked, self.is_plain)
 
 
 # To build such a statement takes longer than to run it; what is asked once is asked again.
 @lru_cache(KEPT_STATEMENTS)
 def _build(
+    _engine: str,
     filters: StepFilters,
     _moment: datetime | None,
     run_ids: tuple[int, ...],
@@ -212,7 +215,7 @@ def _build(
         # By their ids alone, each would be looked up by itself.
         return page_of(_rows_of(columns))
     # The ids first: an index alone finds them, so that no skipped row is read.
-    ids = page_of(select(Step.id))
+    ids = page_of(select(Step.id).correlate(None))
     if columns is None:
         return ids
     return _rows_of(columns).where(Step.id.in_(ids)).order_by(*order_of(filters, None))
