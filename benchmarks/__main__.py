@@ -9,6 +9,7 @@ import re
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import mean
 
@@ -23,13 +24,14 @@ from .data import STEPS_PER_RUN, make_osmedeus_base
 from .databases import make_access, make_app, make_filled
 from .measures import Measure, at_least, at_most_ms, at_most_times
 from .requests import (
+    Asked,
     measure_full_pages,
     measure_pages,
     measure_throughput,
-    p95_of_documented,
+    p95s_of_documented,
     with_factors,
 )
-from .serving import Served, served
+from .serving import served
 
 IMPORTED_ROWS = 100_000
 FEW_ROWS = 100_000
@@ -42,11 +44,14 @@ def main() -> None:
     given = os.environ.get("ROWS") or "100k"
     parser.add_argument("--rows", type=_rows, default=given, help="how many steps")
     rows: int = parser.parse_args().rows
-    few = _measure_few(rows) if rows > FEW_ROWS else None
     url, measures = make_filled(rows)
-    access = make_access(url)
-    with served(url) as server:
-        measures += with_factors(server, _measure_served(server, access, rows, url, few))
+    with ExitStack() as servers:
+        asked = _serve(servers, url, rows)
+        beside = []
+        if rows > FEW_ROWS:
+            few_url, _ = make_filled(FEW_ROWS)
+            beside.append(_serve(servers, few_url, FEW_ROWS))
+        measures += with_factors(asked.server, _measure_served(asked, url, beside))
     measures.append(measure_import())
     print_table(rows, url, measures)
 
@@ -60,21 +65,16 @@ def _rows(text: str) -> int:
     return n
 
 
-def _measure_few(rows: int) -> float:
-    """Return what the documented filters take with few rows, to compare with."""
-    url, _ = make_filled(FEW_ROWS)
-    access = make_access(url)
-    with served(url) as server:
-        return p95_of_documented(server, access, FEW_ROWS)
+def _serve(servers: ExitStack, url: str, rows: int) -> Asked:
+    return Asked(servers.enter_context(served(url)), make_access(url), rows)
 
 
-def _measure_served(
-    server: Served, access: dict[str, str], rows: int, url: str, few: float | None
-) -> Iterator[Measure]:
-    documented = p95_of_documented(server, access, rows)
+def _measure_served(asked: Asked, url: str, beside: list[Asked]) -> Iterator[Measure]:
+    documented, *few = p95s_of_documented([asked, *beside])
     yield at_most_ms("API, a page of 20, any documented filters, any offset, p95", 5, documented)
-    if few is not None:
-        yield at_most_times(f"the same beside {FEW_ROWS:,} rows", 1.5, documented / few)
+    for one in few:
+        yield at_most_times(f"the same beside {FEW_ROWS:,} rows", 1.5, documented / one)
+    server, access, rows = asked
     yield from measure_full_pages(server, access, rows, url)
     yield from measure_pages(server, access)
     yield from measure_throughput(server, access, rows)

@@ -7,7 +7,9 @@ import statistics
 import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from itertools import product
+from typing import NamedTuple
 
 from sqlalchemy import make_url
 
@@ -83,18 +85,35 @@ def with_factors(server: Served, measures: Iterable[Measure]) -> Iterator[Measur
         before = after
 
 
-def p95_of_documented(server: Served, access: Mapping[str, str], rows: int) -> float:
-    """Return the 95th percentile over the documented filters, in milliseconds.
+class Asked(NamedTuple):
+    """A server, the header that it is asked with, and how many steps it has."""
+
+    server: Served
+    access: Mapping[str, str]
+    rows: int
+
+    def places(self) -> tuple[int, int, int]:
+        """Return the offsets of a first, a middle and a last page."""
+        return 0, self.rows // 2, self.rows - 20
+
+
+def p95s_of_documented(servers: Sequence[Asked]) -> list[float]:
+    """Return each server's 95th percentile over the documented filters, in milliseconds.
 
     Each combination is asked for at three places, each the median of some rounds. No round asks for
-    the page of another, which a server would have kept.
+    the page of another, which a server would have kept. The servers are asked in turn, as the
+    machine changes within a minute.
     """
     queries = ["&".join(filter(None, parts)) for parts in product(*FILTERS.values())]
-    places = (0, rows // 2, rows - 20)
-    with connected(server.url, access) as connection:
-        return percentile(
-            [_median_ms(connection, query, place) for query in queries for place in places]
-        )
+    times: list[list[float]] = [[] for _ in servers]
+    with ExitStack() as stack:
+        connections = [
+            stack.enter_context(connected(one.server.url, one.access)) for one in servers
+        ]
+        for query, places in product(queries, zip(*(one.places() for one in servers), strict=True)):
+            for place, connection, found in zip(places, connections, times, strict=True):
+                found.append(_median_ms(connection, query, place))
+    return [percentile(found) for found in times]
 
 
 def percentile(values: Sequence[float]) -> float:
