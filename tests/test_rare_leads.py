@@ -334,3 +334,18 @@ def test_an_index_that_could_lead_does_not_where_the_table_is_sooner_read(
         assert count_steps(both, exact=True) == Total(n)
         lines = explain_statements(steps, lambda: count_steps(both, exact=True))
         assert any(line.endswith("SCAN steps") for line in lines) is is_scan, lines
+
+
+@sqlite_only
+@pytest.mark.parametrize(("cheaper", "how"), [(64, "SCAN"), (1, "SEARCH")])
+def test_an_index_of_durations_is_read_whole_where_that_is_sooner_than_all_its_parts(
+    steps: Flask, monkeypatch: pytest.MonkeyPatch, cheaper: int, how: str
+) -> None:
+    """Of ten million steps eight were counted in 2.1 s, by 390,000 parts; in 0.9 s as it lies."""
+    monkeypatch.setattr(rare_leads, "ENTRIES_CHEAPER", cheaper)
+    long = StepFilters(min_duration_ms=30, status=("completed",))
+    with steps.app_context():
+        assert count_steps(long, exact=True).n == 71
+        lines = explain_statements(steps, lambda: count_steps(long, exact=True))
+        index = f"{how} steps USING COVERING INDEX ix_steps_part_duration_ms"
+        assert lines[-1].startswith(index), lines

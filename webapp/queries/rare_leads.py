@@ -20,7 +20,7 @@ from .kept import kept
 from .plain import fetch
 from .step_conditions import Lookups, sort_column
 from .step_plans import is_in_index, is_wide_enough, must_sort, order_of, plan_rows
-from .step_sizes import count_alone, held_by, look_up, measure_common
+from .step_sizes import count_alone, count_duration_parts, held_by, look_up, measure_common
 from .step_stretches import conditions_of_places, find_stretch
 
 # So many rows of the list are looked at, and for each row of a deep page so many.
@@ -31,6 +31,8 @@ LED = 1_000_000
 LED_ALONE, TIMES_CHEAPER = 2_000_000, 30
 # How many times cheaper a row is in the table as it lies than one that is looked up by itself.
 TABLE_CHEAPER = 10
+# And one in the index of durations as it lies than a part of one value that is looked up there.
+ENTRIES_CHEAPER = 64
 # How far off the rows that pass may lie, beside those that were looked at: they stand in clusters.
 CLUSTERED = 4
 # What passes a filter of these mostly stands all over a list; a range of time is in one place.
@@ -55,12 +57,16 @@ def is_table_sooner(filters: StepFilters, found: Lookups, leading: Column | None
     """Tell whether all that passes is sooner counted in the whole table than along an index.
 
     Along that of names or of durations each row is looked up by itself, anywhere in the table.
+    Where the index of durations holds all that is asked, it is read as it lies, if that is sooner
+    than to look up each part where one of them is. To compare names with a text takes as long.
     """
     if leading is None or not _is_spread(leading):
         return False
+    n_steps = count_by_kept_counts(StepFilters())
     if is_in_index(filters.of_any_order(), found, leading):
-        return False
-    most = count_by_kept_counts(StepFilters()) // TABLE_CHEAPER
+        most = n_steps // ENTRIES_CHEAPER
+        return leading is Step.duration_ms and count_duration_parts(filters, most) > most
+    most = n_steps // TABLE_CHEAPER
     return count_alone(held_by(filters, leading), found, leading, most) > most
 
 

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, literal, select
 
 from ..filters import ENDED, STARTED, StepFilters, part_negated
 from ..models import Run, Step, StepStatus
-from .conditions import Column, any_of
+from .conditions import Column, any_of, range_conditions
 from .counts import COUNTED, count_by_kept_counts, count_up_to
 from .distinct import find_step_names
 from .kept import kept
@@ -22,6 +22,7 @@ from .step_conditions import (
     conditions_of,
     is_one,
 )
+from .step_parts import lead_of
 
 # A value of no more rows than this is looked up through an index that lacks other filters.
 RARE = 2_000
@@ -127,6 +128,13 @@ def measure_common(
 def count_alone(one: StepFilters, found: Lookups, column: Column, most: int) -> int:
     """Count what one filter lets through by the index of its column, to one more than `most`."""
     return count_to(conditions_of(one, found if one.step_name else NOTHING, column), most)
+
+
+def count_duration_parts(filters: StepFilters, most: int) -> int:
+    """Count the parts of durations that SQLite looks a range up in, to one more than `most`."""
+    durations = held_by(filters, Step.duration_ms)
+    places = select(literal(1)).where(*range_conditions(durations, Step, lead_of)).limit(most + 1)
+    return fetch(select(func.count()).select_from(places.subquery())).scalar_one()
 
 
 def count_to(conditions: Sequence[ColumnElement[bool]], most: int) -> int:
