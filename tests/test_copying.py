@@ -171,6 +171,27 @@ def test_a_copy_that_fails_half_way_leaves_nothing(
     engine.dispose()
 
 
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("DELETE FROM step_duration_parts", "some steps would not be found by their name or dur"),
+        ("UPDATE block_counts SET n = n + 1 WHERE block = -1", "the kept counts of steps are not those"),
+    ],
+)
+def test_what_steps_are_found_by_is_not_copied_when_it_is_wrong(
+    filled: Path, runner: Flask, tmp_path: Path, statement: str, said: str
+) -> None:
+    """PostgreSQL does not read these tables, and SQLite would find nothing."""
+    source, target = tmp_path / "source.sqlite", tmp_path / "target.sqlite"
+    shutil.copy(filled, source)
+    engine = create_engine(f"sqlite:///{source}")
+    with engine.begin() as connection:
+        assert connection.execute(text(statement)).rowcount
+    engine.dispose()
+    result = copy(runner, source, target)
+    assert (result.exit_code, said in result.stderr) == (1, True), result.stderr
+
+
 def test_what_is_written_meanwhile_is_not_in_the_copy(filled: Path, tmp_path: Path) -> None:
     source = tmp_path / "source.sqlite"
     shutil.copy(filled, source)

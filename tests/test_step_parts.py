@@ -13,10 +13,12 @@ from webapp.ingest.step_directory import StepDirectory, StepsOfPart
 from webapp.ingest.step_values import step_values
 from webapp.ingest.writer import Writer
 from webapp.models import (
+    Step,
     StepDurationPart,
     StepNamePart,
     part_of,
     parts_of,
+    table_of,
 )
 from webapp.models.parts import PART_BITS
 from webapp.periods import Period
@@ -74,6 +76,19 @@ def test_ids_are_told_by_the_parts_that_they_are_in(
 
 def test_the_steps_are_in_several_parts(ids: Sequence[int]) -> None:
     assert sorted({part_of(one) for one in ids}) == [0, 1, 5]
+
+
+def test_the_tables_of_parts_have_what_the_steps_have_and_no_more(
+    app: Flask, ids: Sequence[int]
+) -> None:
+    with app.app_context():
+        for column, model in (
+            (Step.step_name, StepNamePart),
+            (Step.duration_ms, StepDurationPart),
+        ):
+            of_steps = db.session.execute(select(column, Step.id))
+            kept = db.session.execute(select(*table_of(model).columns))
+            assert set(map(tuple, kept)) == {(value, part_of(one)) for value, one in of_steps}
 
 
 def test_the_latest_of_a_name_come_first(app: Flask, ids: Sequence[int]) -> None:
@@ -169,14 +184,15 @@ def test_what_a_failed_batch_took_back_is_written_with_the_next(app: Flask) -> N
             if failing and "counters" in str(arguments[2]) and "version" in str(arguments[3]):
                 raise RuntimeError("the disk is full")
 
-        with Writer(db.engine, source_id) as writer:
-            writer.put_step(make_step(1, 1, step_name="probe"))
-            event.listen(db.engine, "before_cursor_execute", fail)
-            with pytest.raises(RuntimeError):
-                writer.flush()
-            failing = False
-            writer.put_step(make_step(1, 2, step_name="probe"))
-            writer.flush()
-        event.remove(db.engine, "before_cursor_execute", fail)
+        event.listen(db.engine, "before_cursor_execute", fail)
+        try:
+            with Writer(db.engine, source_id) as writer:
+                writer.put_step(make_step(1, 1, step_name="probe"))
+                with pytest.raises(RuntimeError):
+                    writer.flush()
+                failing = False
+                writer.put_step(make_step(1, 2, step_name="probe"))
+        finally:
+            event.remove(db.engine, "before_cursor_execute", fail)
         assert ids_of(StepFilters(step_name="probe", sort="step_name")) == [1]
         assert find_differences() == []

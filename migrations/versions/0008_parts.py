@@ -23,6 +23,9 @@ VALUES = {
 def upgrade() -> None:
     """Fill the tables of parts by the indexes of old; of 10 million steps it takes 30 s."""
     is_sqlite = op.get_bind().dialect.name == "sqlite"
+    if not is_sqlite:
+        # What an import adds meanwhile would be missing.
+        op.execute("LOCK TABLE steps IN SHARE MODE")
     for value, (table, kind) in VALUES.items():
         op.create_table(
             table,

@@ -1,4 +1,4 @@
-"""`flask counts`: hold the kept counts of steps against the steps, and mend them."""
+"""`flask counts`: hold what is kept of steps against the steps, and mend it."""
 
 from itertools import chain, islice
 
@@ -17,14 +17,17 @@ SHOWN_DIFFERENCES = 20
 
 @bp.cli.group("counts")
 def counts() -> None:
-    """Check and mend the kept counts of steps; lists and totals are made from them."""
+    """Check and mend the kept counts of steps, and where their names and durations are.
+
+    Lists and totals are made from these.
+    """
 
 
 @counts.command("check")
 @click.pass_context
 @needs_database
 def check_counts(ctx: click.Context) -> None:
-    """Count all steps and compare; the exit code is 1 when a kept count is wrong."""
+    """Count all steps and compare; the exit code is 1 when something kept is wrong or missing."""
     differences = chain.from_iterable(Recount(db.engine))
     shown = list(islice(differences, SHOWN_DIFFERENCES))
     if not shown:
@@ -43,7 +46,7 @@ def check_counts(ctx: click.Context) -> None:
 @counts.command("rebuild")
 @needs_database
 def rebuild() -> None:
-    """Mend every kept count that is wrong, while the database is read and written."""
+    """Mend all that is wrong or missing, while the database is read and written."""
     n_mended = rebuild_counts(db.engine)
     click.echo(f"Mended {n_mended:,} {'count' if n_mended == 1 else 'counts'}.")
 

@@ -25,7 +25,7 @@ from ..models import (
     ids_of,
     table_of,
 )
-from .step_directory import DIRECTORY, select_missing
+from .step_directory import find_missing
 
 RUNS_AT_ONCE = 1_000
 _COUNTS = (StepCount, BlockCount)
@@ -37,9 +37,10 @@ Sizes = Mapping[Key, int]
 
 
 class Difference(NamedTuple):
-    """A kept count that is not what counting gives.
+    """A kept count that is not what counting gives, or a row that steps are not found without.
 
-    `key` is the primary key of its row; of the `runs` it is the run's id and the status.
+    Of such a row `kept` is 0 and `counted` 1. `key` is the primary key of its row; of the `runs` it
+    is the run's id and the status.
     """
 
     table: Table
@@ -70,8 +71,8 @@ class Recount:
         for sum_block in (*sorted(groups, reverse=True), TOTAL_BLOCK):
             yield self._compare_counts(sum_block)
         yield from self._compare_runs()
-        for table in DIRECTORY:
-            yield self._look_for_missing(table)
+        for table, rows in find_missing(self._connect):
+            yield [Difference(table, tuple(row), 0, 1) for row in rows]
 
     @contextmanager
     def _connect(self) -> Iterator[Connection]:
@@ -147,12 +148,6 @@ class Recount:
             found = self._compare(select(kept.subquery()), counted, names, {})
             yield [Difference(table_of(Run), *one) for one in found]
             last_id = ids[-1]
-
-    def _look_for_missing(self, table: Table) -> list[Difference]:
-        """Look for steps that are not found by their name or their duration."""
-        with self._connect() as connection:
-            rows = connection.execute(select_missing(table)).all()
-        return [Difference(table, tuple(row), 0, 1) for row in rows]
 
     def _find_run_ids(self, after: int) -> list[int]:
         statement = select(Run.id).where(Run.id > after).order_by(Run.id).limit(RUNS_AT_ONCE)

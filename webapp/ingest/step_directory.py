@@ -1,13 +1,17 @@
 """Keep the tables that steps are found by: of their names, and of the parts where values are.
 
-A text is looked up among the names, not in all steps; for the parts see `models.parts`.
+A text is looked up among the names, not in all steps; for the parts see `models.parts`. A row stays
+when its steps go: a writer that knows of it would not write it again.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, Table, select
+from sqlalchemy import Connection, Row, Select, Table, func, select
 
 from ..models import (
     Base,
@@ -15,6 +19,8 @@ from ..models import (
     StepDurationPart,
     StepName,
     StepNamePart,
+    ids_of_part,
+    part_of,
     select_part,
     table_of,
 )
@@ -33,8 +39,18 @@ class StepsOfPart(NamedTuple):
     steps: Sequence[StepValues]
 
 
+def by_parts(steps: Iterable[tuple[int, StepValues]]) -> Iterator[StepsOfPart]:
+    """Yield steps, given with their ids, by the parts that these are in, part after part."""
+    ordered = sorted(steps, key=itemgetter(0))
+    for part, some in groupby(ordered, lambda one: part_of(one[0])):
+        yield StepsOfPart(part, [values for _, values in some])
+
+
 class StepDirectory:
-    """What a writer knows to be in these tables: all names, and what is of one part or two."""
+    """What a writer knows to be in these tables: all names, and of one part what is in it.
+
+    Of steps that changed it may be more parts, until there is another one.
+    """
 
     def __init__(self) -> None:
         """Begin with nothing."""
@@ -68,8 +84,30 @@ def add_keys(connection: Connection, table: Table, keys: Iterable[tuple[Any, ...
     upsert_rows(connection, statement, table.columns.keys(), sorted(keys))
 
 
-def select_missing(table: Table) -> Select[Any]:
-    """Select the rows that the steps should have in one of the tables, and have not."""
+def find_missing(
+    connect: Callable[[], AbstractContextManager[Connection]],
+) -> Iterator[tuple[Table, Sequence[Row[Any]]]]:
+    """Yield of each table the rows that steps are not found without, and that are not there.
+
+    They are looked for part by part; each look can have a connection of its own.
+    """
+    part = 0
+    while True:
+        ids = Step.id >= ids_of_part(part).start
+        with connect() as connection:
+            first_id = connection.scalar(select(func.min(Step.id)).where(ids))
+        if first_id is None:
+            return
+        part = part_of(first_id)
+        for table in DIRECTORY:
+            with connect() as connection:
+                rows = connection.execute(_select_missing(table, part)).all()
+            yield table, rows
+        part += 1
+
+
+def _select_missing(table: Table, part: int) -> Select[Any]:
+    """Select the rows that the steps of a part should have in one of the tables, and have not."""
     steps = table_of(Step).c
     values = {
         "name": steps.step_name,
@@ -78,5 +116,11 @@ def select_missing(table: Table) -> Select[Any]:
         "part": select_part(steps.id),
     }
     columns = [values[one.name].label(one.name) for one in table.columns]
-    missing = select(*columns).distinct().except_(select(*table.columns)).subquery()
+    # Said twice: SQLite's indexes have the part, PostgreSQL's the id.
+    ids = ids_of_part(part)
+    is_in = (select_part(steps.id) == part, steps.id.between(ids.start, ids.stop - 1))
+    kept = select(*table.columns)
+    if "part" in table.c:
+        kept = kept.where(table.c.part == part)
+    missing = select(*columns).where(*is_in).distinct().except_(kept).subquery()
     return select(*missing.c)

@@ -18,7 +18,7 @@ from typing import Any, Self
 from sqlalchemy import Connection, Engine, Row, bindparam, delete, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
-from ..models import Artifact, Base, Run, Step, part_of, table_of
+from ..models import Artifact, Base, Run, Step, table_of
 from .batches import BatchSize
 from .bulk import RowPreparer, check_references
 from .checkpoints import Checkpointer
@@ -29,7 +29,7 @@ from .new_steps import STEP_COLUMNS, NewSteps, WaitingStep
 from .records import ArtifactRecord, RunRecord, StepRecord, Tally, WriterSummary
 from .run_ids import RunIds
 from .step_counts import StepCountDeltas
-from .step_directory import StepDirectory, StepsOfPart
+from .step_directory import StepDirectory, StepsOfPart, by_parts
 from .step_values import COMPARED, StepValues, is_changed, step_values, storable_values
 from .threads import Beside
 from .versions import change_version
@@ -249,8 +249,7 @@ class Writer:
         else:
             left = self._halving.insert(connection, new, self._keep_up)
         if added or changed:
-            moved = [StepsOfPart(part_of(step_id), [one]) for step_id, one in changed]
-            self._keep_up(connection, left, deltas, moved)
+            self._keep_up(connection, left, deltas, by_parts(changed))
         if self._alone_at is not None:
             self._alone_at = new.last_id
         return Tally(len(added), len(changed), len(batch) - len(added) - len(changed))

@@ -26,7 +26,14 @@ from .enums import (
     StepType,
 )
 from .history import Artifact, Run, Source, Step
-from .parts import StepDurationPart, StepNamePart, part_of, parts_of, select_part
+from .parts import (
+    StepDurationPart,
+    StepNamePart,
+    ids_of_part,
+    part_of,
+    parts_of,
+    select_part,
+)
 from .users import Person, Session, Throttle, Token, User
 
 __all__ = [
@@ -62,6 +69,7 @@ __all__ = [
     "blocks_of",
     "group_of",
     "ids_of",
+    "ids_of_part",
     "part_of",
     "parts_of",
     "select_part",

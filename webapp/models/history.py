@@ -23,7 +23,7 @@ def _nulls_first(column: str) -> dict[str, Any]:
 
 
 def _by_value(column: str) -> list[Index]:
-    """Return the index of a name or a duration: SQLite has it by parts of the ids."""
+    """Return the indexes of a name or a duration: PostgreSQL's, and that of SQLite by parts."""
     columns = (column, "id", "status", "step_type")
     indexes = {
         "postgresql": Index(None, *columns),

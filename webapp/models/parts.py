@@ -18,8 +18,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from .base import Base
 
+# Another number needs a migration that makes all anew.
 PART_BITS = 16
-# How SQLite's indexes say it; a query has to say the same.
+# How SQLite's indexes say it; a query has to say the same: see `select_part`.
 PART_OF_ID = text(f"id >> {PART_BITS}")
 # Their key is all they have.
 _WITHOUT_ROWID = {"sqlite_with_rowid": False}
@@ -30,12 +31,17 @@ def part_of(step_id: int) -> int:
     return step_id >> PART_BITS
 
 
+def ids_of_part(part: int) -> range:
+    """Return the ids that a part has room for; none is 0."""
+    return range(max(part << PART_BITS, 1), (part + 1) << PART_BITS)
+
+
 def parts_of(ids: range) -> Iterator[tuple[int, range]]:
     """Yield each part that some of the ids are in, and these."""
     start = ids.start
     while start < ids.stop:
         part = part_of(start)
-        stop = min((part + 1) << PART_BITS, ids.stop)
+        stop = min(ids_of_part(part).stop, ids.stop)
         yield part, range(start, stop)
         start = stop
 

@@ -58,7 +58,8 @@ def is_table_sooner(filters: StepFilters, found: Lookups, leading: Column | None
 
     Along that of names or of durations each row is looked up by itself, anywhere in the table.
     Where the index of durations holds all that is asked, it is read as it lies, if that is sooner
-    than to look up each part where one of them is. To compare names with a text takes as long.
+    than to look up each part where one of them is. That of names is not: to compare each name
+    takes as long as the look-ups.
     """
     if leading is None or not _is_spread(leading):
         return False

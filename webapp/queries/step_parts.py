@@ -1,7 +1,7 @@
 """Look steps up by their name or duration, whatever index the engine has for it.
 
 SQLite's have the part of the id first (see `models.parts`): the table of parts leads there, and
-says where to look. It has no row without a step, but for those that were changed or removed.
+says where to look. A row of it can outlive its steps.
 """
 
 from typing import Any
@@ -20,7 +20,10 @@ _PARTS: dict[Column, tuple[Column, Column]] = {
 
 
 def engine_name() -> str:
-    """Return the engine's name, which what is built below depends on: a key for what is kept."""
+    """Return the engine's name: a key for statements that are kept, as all below depend on it.
+
+    That of the other engine would find the same, slowly.
+    """
     return db.engine.dialect.name
 
 

@@ -218,7 +218,9 @@ def _build(
     ids = page_of(select(Step.id).correlate(None))
     if columns is None:
         return ids
-    return _rows_of(columns).where(Step.id.in_(ids)).order_by(*order_of(filters, None))
+    # Columns are asked for in an order of ids alone.
+    ordered = Step.id.desc() if filters.sort == "-id" else Step.id.asc()
+    return _rows_of(columns).where(Step.id.in_(ids)).order_by(ordered)
 
 
 @lru_cache(KEPT_STATEMENTS)
