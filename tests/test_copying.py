@@ -175,7 +175,10 @@ def test_a_copy_that_fails_half_way_leaves_nothing(
     ("statement", "said"),
     [
         ("DELETE FROM step_duration_parts", "some steps would not be found by their name or dur"),
-        ("UPDATE block_counts SET n = n + 1 WHERE block = -1", "the kept counts of steps are not those"),
+        (
+            "UPDATE block_counts SET n = n + 1 WHERE block = -1",
+            "the kept counts of steps are not those",
+        ),
     ],
 )
 def test_what_steps_are_found_by_is_not_copied_when_it_is_wrong(

@@ -126,6 +126,8 @@ def test_an_installation_without_an_active_admin_is_told_of(healthy: Flask) -> N
         "UPDATE step_counts SET n = n - 1 WHERE block = -1",
         "UPDATE steps SET status = 'failed' WHERE position = 3",
         "DELETE FROM steps WHERE position = 3",
+        "DELETE FROM step_name_parts WHERE step_name = 'step-3'",
+        "UPDATE step_duration_parts SET part = 7",
     ],
 )
 def test_counts_that_do_not_agree_are_told_of(healthy: Flask, statement: str) -> None:
@@ -136,7 +138,7 @@ def test_counts_that_do_not_agree_are_told_of(healthy: Flask, statement: str) ->
     change(healthy, statement)
     problems = to_do(healthy)
     assert set(problems) == {"kept counts"}
-    assert problems["kept counts"].startswith("The kept counts are wrong: ")
+    assert problems["kept counts"].startswith("What is kept of steps is wrong: ")
 
 
 def test_tables_of_another_version_are_told_of(healthy: Flask) -> None:

@@ -69,7 +69,7 @@ def check_counts() -> str:
     """Say whether the kept counts agree with a sample of the steps."""
     if wrong := checks.find_miscounts():
         raise Problem(
-            f"The kept counts are wrong: {'; '.join(wrong)}. 'flask counts rebuild' mends them. "
+            f"What is kept of steps is wrong: {'; '.join(wrong)}. 'flask counts rebuild' mends it. "
             "Please report it, with how the rows came in."
         )
     return "the sums agree, and a sample of the steps"
