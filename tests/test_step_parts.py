@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import event, func, select
+from sqlalchemy import delete, event, func, select
 
 from webapp.extensions import db
 from webapp.filters import StepFilters
+from webapp.ingest.rebuilding import rebuild_counts
 from webapp.ingest.step_directory import StepDirectory, StepsOfPart
 from webapp.ingest.step_values import step_values
 from webapp.ingest.writer import Writer
@@ -89,6 +90,21 @@ def test_the_tables_of_parts_have_what_the_steps_have_and_no_more(
             of_steps = db.session.execute(select(column, Step.id))
             kept = db.session.execute(select(*table_of(model).columns))
             assert set(map(tuple, kept)) == {(value, part_of(one)) for value, one in of_steps}
+
+
+@pytest.mark.parametrize("part", [0, 1, 5])
+@pytest.mark.parametrize("model", [StepNamePart, StepDurationPart])
+def test_what_is_missing_in_any_part_is_found_and_mended(
+    app: Flask, ids: Sequence[int], part: int, model: type[StepNamePart | StepDurationPart]
+) -> None:
+    with app.app_context():
+        n = db.session.execute(delete(model).where(model.part == part)).rowcount
+        db.session.commit()
+        assert len(find_differences()) == n > 0
+        assert {one.key[1] for one in find_differences()} == {part}
+        assert rebuild_counts(db.engine) == n
+        assert find_differences() == []
+        assert ids_of(StepFilters(sort="duration_ms", limit=len(ids) + 1)) == list(ids)
 
 
 def test_the_latest_of_a_name_come_first(app: Flask, ids: Sequence[int]) -> None:
