@@ -193,6 +193,11 @@ def test_what_steps_are_found_by_is_not_copied_when_it_is_wrong(
     engine.dispose()
     result = copy(runner, source, target)
     assert (result.exit_code, said in result.stderr) == (1, True), result.stderr
+    assert not list(tmp_path.glob("target*"))
+    # Of a file that was there, nothing is taken.
+    target.touch()
+    assert copy(runner, source, target).exit_code == 1
+    assert target.exists()
 
 
 def test_what_is_written_meanwhile_is_not_in_the_copy(filled: Path, tmp_path: Path) -> None:

@@ -7,13 +7,14 @@ until it is whole.
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, func, inspect, select, text
 from sqlalchemy.engine import make_url
 
-from ..database import find_revision, make_tables, needed_revision, set_up_sqlite
+from ..database import PAGE_BYTES, find_revision, make_tables, needed_revision, set_up_sqlite
 from ..models import TOTAL_BLOCK, Base, BlockCount, Step, table_of
 from .bulk import insert_rows
 from .step_directory import find_missing
@@ -87,9 +88,23 @@ def _writing(url: str) -> Iterator[Connection]:
     engine = create_engine(url, hide_parameters=True)
     if engine.dialect.name == "sqlite":
         set_up_sqlite(engine)
-    with _disposed(engine), engine.connect() as connection:
+    with _taking_back_file(engine), _disposed(engine), engine.connect() as connection:
         connection.execution_options(immediate=True)
         yield connection
+
+
+@contextmanager
+def _taking_back_file(engine: Engine) -> Iterator[None]:
+    """Remove an SQLite file that was not there before, if an error leaves nothing in it."""
+    path = Path(engine.url.database or "") if engine.dialect.name == "sqlite" else None
+    is_new = path is not None and not path.exists()
+    try:
+        yield
+    except BaseException:
+        # A page is written before there is any table.
+        if path and is_new and path.exists() and path.stat().st_size <= PAGE_BYTES:
+            path.unlink()
+        raise
 
 
 @contextmanager
