@@ -4,8 +4,7 @@ A text is looked up among the names, not in all steps; for the parts see `models
 when its steps go: a writer that knows of it would not write it again.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import AbstractContextManager
 from itertools import groupby
 from operator import itemgetter
@@ -27,7 +26,8 @@ from ..models import (
 from .bulk import new_upsert, upsert_rows
 from .step_values import StepValues
 
-DIRECTORY = tuple(map(table_of, (StepName, StepNamePart, StepDurationPart)))
+_MODELS = (StepName, StepNamePart, StepDurationPart)
+DIRECTORY = tuple(map(table_of, _MODELS))
 # The rows of a table, without the names of its columns.
 Keys = set[tuple[Any, ...]]
 
@@ -46,36 +46,56 @@ def by_parts(steps: Iterable[tuple[int, StepValues]]) -> Iterator[StepsOfPart]:
         yield StepsOfPart(part, [values for _, values in some])
 
 
-class StepDirectory:
-    """What a writer knows to be in these tables: all names, and of one part what is in it.
+class _Known:
+    """Values that a writer knows to be in a table."""
 
-    Of steps that changed it may be more parts, until there is another one.
+    def __init__(self) -> None:
+        self._values: set[Any] = set()
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def learn(self, values: Set[Any]) -> Set[Any]:
+        """Return those that are new, and know them from now on."""
+        new = values - self._values
+        self._values |= new
+        return new
+
+
+class StepDirectory:
+    """What a writer knows to be in these tables: all names, and of the latest part what is in it.
+
+    After an error it is to be thrown away: what it learnt was taken back.
     """
 
     def __init__(self) -> None:
         """Begin with nothing."""
-        self._known: dict[type[Base], Keys] = defaultdict(set)
-        self._part: int | None = None
+        self._names = _Known()
+        self._go_to(-1)
 
     def write(self, connection: Connection, of_parts: Iterable[StepsOfPart]) -> None:
         """Add what is new of these steps, within the caller's transaction."""
-        new: dict[type[Base], Keys] = defaultdict(set)
+        new: dict[type[Base], Keys] = {
+            StepName: set(),
+            StepNamePart: set(),
+            StepDurationPart: set(),
+        }
         for part, steps in of_parts:
-            self._forget_others(part)
+            if part != self._part:
+                self._go_to(part)
             names = {one.step_name for one in steps}
-            new[StepName].update((name,) for name in names)
-            new[StepNamePart].update((name, part) for name in names)
-            new[StepDurationPart].update((ms, part) for ms in {one.duration_ms for one in steps})
+            durations = {one.duration_ms for one in steps}
+            new[StepName].update((one,) for one in self._names.learn(names))
+            new[StepNamePart].update((one, part) for one in self._names_of_part.learn(names))
+            new[StepDurationPart].update((one, part) for one in self._durations.learn(durations))
         for model, keys in new.items():
-            add_keys(connection, table_of(model), keys - self._known[model])
-            self._known[model] |= keys
+            if keys:
+                add_keys(connection, table_of(model), keys)
 
-    def _forget_others(self, part: int) -> None:
-        """Forget what is of other parts: else it would grow with the table."""
-        if part != self._part:
-            self._part = part
-            for model in (StepNamePart, StepDurationPart):
-                self._known[model].clear()
+    def _go_to(self, part: int) -> None:
+        """Forget what is of another part: else it would grow with the table."""
+        self._part = part
+        self._names_of_part, self._durations = _Known(), _Known()
 
 
 def add_keys(connection: Connection, table: Table, keys: Iterable[tuple[Any, ...]]) -> None:
