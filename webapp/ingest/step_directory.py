@@ -75,11 +75,7 @@ class StepDirectory:
 
     def write(self, connection: Connection, of_parts: Iterable[StepsOfPart]) -> None:
         """Add what is new of these steps, within the caller's transaction."""
-        new: dict[type[Base], Keys] = {
-            StepName: set(),
-            StepNamePart: set(),
-            StepDurationPart: set(),
-        }
+        new: dict[type[Base], Keys] = {model: set() for model in _MODELS}
         for part, steps in of_parts:
             if part != self._part:
                 self._go_to(part)

@@ -1,10 +1,11 @@
 """Define by which parts of the ids SQLite finds the steps of a name, and those of a duration.
 
 Steps of one name or duration come all the time, so an index of it alone gets each new step
-somewhere else, and with the table grows what a batch of an import has to lay out anew: of
-10,000,000 steps it took longer than all else together. In SQLite's indexes the part of the id
-stands first, so that new steps go to its end. In which parts a value is, two tables tell; the
-writer keeps them with the rows.
+somewhere else, and with the table grows what a batch of an import has to lay out anew: a third of
+the time of 10,000,000 steps. In SQLite's indexes the part of the id stands first, so that new steps
+go to its end. In which parts a value is, two tables tell; the writer keeps them with the rows. They
+are small where values come again within a part, as names do; durations that all differ make a row
+each.
 
 PostgreSQL, whose pages are written otherwise, has plain indexes, and the tables too: so a copy into
 SQLite has them.
