@@ -19,11 +19,10 @@ from ..models import (
     Source,
     Step,
     StepCount,
-    StepDurationPart,
-    StepNamePart,
     User,
     select_part,
 )
+from .step_parts import PARTS
 
 # Of all blocks of step ids so many are counted again: each has up to 16,384 steps.
 SAMPLED_BLOCKS = 3
@@ -123,11 +122,8 @@ def _steps_in(block: int) -> Select[Any]:
 
 def _hidden_in(block: int) -> Iterator[Select[tuple[int]]]:
     """Yield statements that select a step of a block for which the tables of parts have no row."""
-    for value, of_part, part in (
-        (Step.step_name, StepNamePart.step_name, StepNamePart.part),
-        (Step.duration_ms, StepDurationPart.duration_ms, StepDurationPart.part),
-    ):
-        is_told = select(1).where(of_part == value, part == select_part(Step.id)).exists()
+    for column, (value, part) in PARTS.items():
+        is_told = select(1).where(value == column, part == select_part(Step.id)).exists()
         yield select(Step.id).where(_is_in(block), ~is_told).limit(1)
 
 

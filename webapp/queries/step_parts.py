@@ -13,7 +13,7 @@ from ..models import Step, StepDurationPart, StepNamePart, select_part
 from .conditions import Column, unindexed
 
 # The value that SQLite looks a column up by, and the part where it is.
-_PARTS: dict[Column, tuple[Column, Column]] = {
+PARTS: dict[Column, tuple[Column, Column]] = {
     Step.step_name: (StepNamePart.step_name, StepNamePart.part),
     Step.duration_ms: (StepDurationPart.duration_ms, StepDurationPart.part),
 }
@@ -29,14 +29,14 @@ def engine_name() -> str:
 
 def lead_of(column: Column) -> Column:
     """Return what stands for a column where its index leads, beside `joined_parts`."""
-    return _PARTS[column][0] if _is_in_parts(column) else column
+    return PARTS[column][0] if _is_in_parts(column) else column
 
 
 def joined_parts(column: Column) -> list[ColumnElement[bool]]:
     """Return the conditions that go with `lead_of`: they find the steps of each value and part."""
     if not _is_in_parts(column):
         return []
-    value, part = _PARTS[column]
+    value, part = PARTS[column]
     # SQLite would rather look the parts of each step up.
     return [select_part(Step.id) == unindexed(part), column == unindexed(value)]
 
@@ -45,7 +45,7 @@ def in_order(column: Column) -> list[Column]:
     """Return what to order by along a column's index: by its value, and then by the id."""
     if column is Step.id:
         return [Step.id]
-    return [*_PARTS[column], Step.id] if _is_in_parts(column) else [column, Step.id]
+    return [*PARTS[column], Step.id] if _is_in_parts(column) else [column, Step.id]
 
 
 def newest_first(column: Column) -> list[ColumnElement[Any]]:
@@ -54,4 +54,4 @@ def newest_first(column: Column) -> list[ColumnElement[Any]]:
 
 
 def _is_in_parts(column: Column) -> bool:
-    return column in _PARTS and engine_name() == "sqlite"
+    return column in PARTS and engine_name() == "sqlite"
