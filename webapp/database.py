@@ -1,6 +1,8 @@
 """Set the database engine up, and tell whether the database fits this version."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from typing import Any
 
@@ -33,6 +35,9 @@ PAGE_BYTES = 8_192
 USUAL_CHECKPOINT_BYTES = 32 * 1024 * 1024
 # The file of the log is cut to so much when it begins anew, an import having made it larger.
 USUAL_LOG_BYTES = 64 * 1024 * 1024
+# Who writes outside of a request waits so long for SQLite's lock: it goes to who finds it free, not
+# to who came first, and others may write batch after batch.
+PATIENCE_MS = 60_000
 # A request waits no longer for one of PostgreSQL's connections.
 POOL_TIMEOUT_S = 5
 # Nor for a server of PostgreSQL that does not answer, unless DATABASE_URL says how long.
@@ -155,9 +160,26 @@ def page_bytes(driver: Any) -> int:
 
 
 def _begin(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    if not options.get("immediate"):
+        connection.exec_driver_sql("BEGIN")
+        return
     # A writer takes the lock at once: one that reads first may find that it cannot write.
-    is_writer = connection.get_execution_options().get("immediate")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writer else "BEGIN")
+    is_patient = options.get("patient", not has_request_context())
+    with _patient(connection) if is_patient else nullcontext():
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+@contextmanager
+def _patient(connection: Connection) -> Iterator[None]:
+    """Let a connection wait longer for SQLite's lock than a request may."""
+    driver: Any = connection.connection.driver_connection
+    (usual_ms,) = driver.execute("PRAGMA busy_timeout").fetchone()
+    driver.execute(f"PRAGMA busy_timeout = {max(usual_ms, PATIENCE_MS)}")
+    try:
+        yield
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {usual_ms}")
 
 
 def find_versions() -> tuple[str | None, str | None]:

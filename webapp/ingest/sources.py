@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from ..extensions import db
 from ..models import Source
+from ..transactions import writing
 from .errors import SourceError
 
 
@@ -14,6 +15,12 @@ def find_or_make_source(kind: str, path: Path, workspaces: Path | None, name: st
 
     Raises SourceError for a name that belongs to a source of another kind.
     """
+    with writing():
+        source = _put_source(kind, path, workspaces, name)
+    return source
+
+
+def _put_source(kind: str, path: Path, workspaces: Path | None, name: str | None) -> Source:
     by_name = select(Source).where(Source.name == name)
     by_path = select(Source).where(Source.path == str(path), Source.kind == kind)
     source = db.session.execute(by_name if name else by_path).scalars().first()
@@ -26,7 +33,6 @@ def find_or_make_source(kind: str, path: Path, workspaces: Path | None, name: st
     source.workspaces_path = str(workspaces or "")
     # What went wrong last time is over: this import has read its base.
     source.import_error = ""
-    db.session.commit()
     return source
 
 

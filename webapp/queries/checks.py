@@ -49,7 +49,8 @@ def find_damage() -> str:
 
 def try_to_write() -> None:
     """Begin to write, and undo it; raise the DBAPIError of a database that takes nothing."""
-    with db.engine.execution_options(immediate=True).connect() as connection:
+    options = {"immediate": True, "patient": False}
+    with db.engine.execution_options(**options).connect() as connection:
         connection.execute(update(Counter).where(Counter.name == "").values(value=Counter.value))
         connection.rollback()
 
