@@ -192,13 +192,14 @@ def test_so_is_any_where_connections_are_few(database_url: str) -> None:
 
 @pytest.mark.parametrize("place", [2, 7], ids=["first", "second"])
 def test_a_half_that_is_refused_takes_the_other_back(
-    app: Flask, source_id: int, place: int
+    app: Flask, source_id: int, add_trigger: AddTrigger, place: int
 ) -> None:
     records = steps(range(1, 11))
-    bad = [*records[:place], *steps([place + 1], run_id=999), *records[place + 1 :]]
-    with pytest.raises(IntegrityError, match="fk_steps_run_id_runs"):
-        put(app, source_id, bad)
+    add_trigger("RAISE 'refused'", "steps", f"NEW.position = {place}")
+    with pytest.raises(DBAPIError, match="refused"):
+        put(app, source_id, records)
     assert stored(app) == []
+    drop_triggers(app)
     put(app, source_id, records)
     assert stored(app) == [(n, n) for n in range(1, 11)]
     assert wrong_counts(app) == []
@@ -314,7 +315,7 @@ def test_a_connection_is_not_left_to_a_thread(
     app: Flask, source_id: int, add_trigger: AddTrigger
 ) -> None:
     add_trigger("PERFORM pg_sleep(0.2)", "steps", "NEW.position > 5")
-    records = [*steps([1], run_id=999), *steps(range(2, 11))]
+    records = [*steps([1, 1]), *steps(range(3, 11))]
     with app.app_context(), db.engine.connect() as one, db.engine.connect() as other:
         writer = Writer(db.engine, source_id)
         for record in records:
@@ -381,10 +382,11 @@ def await_waiting(app: Flask, written: "Future[WriterSummary]") -> None:
             time.sleep(0.01)
 
 
-@pytest.mark.parametrize(("kept", "wanted"), [(1, 2), (2, 1)])
+@pytest.mark.parametrize(("kept", "wanted"), [(1, 10), (10, 1)])
 def test_who_waits_for_one_half_and_keeps_the_other_waiting_gets_through(
     app: Flask,
     source_id: int,
+    add_trigger: AddTrigger,
     beside: ThreadPoolExecutor,
     monkeypatch: pytest.MonkeyPatch,
     kept: int,
@@ -392,14 +394,13 @@ def test_who_waits_for_one_half_and_keeps_the_other_waiting_gets_through(
 ) -> None:
     """A circle that PostgreSQL cannot see, as one half waits for the other outside of it."""
     monkeypatch.setattr(halves, "MOST_WAIT", "300ms")
-    write(app, [make_run("run-2", wanted_id=2, run_uuid="run-2")], source_id=source_id)
-    records = [*steps(range(1, 6)), *steps(range(6, 11), run_id=2)]
-    lock = text("SELECT id FROM runs WHERE id = :id FOR UPDATE")
+    take = "pg_advisory_xact_lock"
+    add_trigger(f"PERFORM {take}(NEW.position)", "steps", "NEW.position IN (1, 10)")
     with app.app_context(), db.engine.connect() as connection:
-        connection.execute(lock, {"id": kept})
-        written = beside.submit(put, app, source_id, records)
+        connection.exec_driver_sql(f"SELECT {take}({kept})")
+        written = beside.submit(put, app, source_id, steps(range(1, 11)))
         await_waiting(app, written)
-        connection.execute(lock, {"id": wanted})
+        connection.exec_driver_sql(f"SELECT {take}({wanted})")
         connection.rollback()
         written.result()
     assert stored(app) == [(n, n) for n in range(1, 11)]

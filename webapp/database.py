@@ -218,13 +218,13 @@ def is_compared(one: SchemaItem, _name: str | None, kind: str, *_: object) -> bo
     """Tell whether a database and the models can be compared in this.
 
     An index that PostgreSQL keeps with what is empty first is read back as another one, SQLite's of
-    expressions are not read back, and some are of one engine alone.
+    expressions are not read back, and some items are of one engine alone.
     """
+    if one.info.get("engine", db.engine.dialect.name) != db.engine.dialect.name:
+        return False
     if kind != "index":
         return True
     assert isinstance(one, Index)
-    if one.info.get("engine", db.engine.dialect.name) != db.engine.dialect.name:
-        return False
     return not one.dialect_kwargs.get("postgresql_ops") and all(
         isinstance(expression, Column) for expression in one.expressions
     )

@@ -1,6 +1,5 @@
 """Write many rows by the driver itself: what SQLAlchemy adds costs as much as the insert."""
 
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from itertools import chain
@@ -86,7 +85,7 @@ def insert_prepared(connection: Connection, table: Table, names: Sequence[str], 
 def references_unchecked(connection: Connection) -> Iterator[None]:
     """Let SQLite not check references in the transactions of a block, which has to do so itself.
 
-    With such checks it keeps copies of pages, whatever `insert_prepared` says. PostgreSQL goes on.
+    With such checks it keeps copies of pages, whatever `insert_prepared` says.
     """
     if connection.dialect.name != "sqlite":
         yield
@@ -102,18 +101,20 @@ def references_unchecked(connection: Connection) -> Iterator[None]:
 def check_references(connection: Connection, table: Table, values: Mapping[str, Set[Any]]) -> None:
     """Raise `IntegrityError` unless all is there that the columns of a table refer to.
 
-    `values` has those of each column that refers to another table. PostgreSQL checks by itself.
+    `values` has those of each column that refers to another table. Nobody can delete what was found
+    until the transaction has ended: one of PostgreSQL holds it, SQLite has one writer.
     """
-    if connection.dialect.name != "sqlite":
-        return
+    dialect: Any = connection.dialect
     for column in (one for one in table.columns if one.foreign_keys):
         (reference,) = column.foreign_keys
         ordered = sorted(values[column.name])
         for start in range(0, len(ordered), KEYS_PER_QUERY):
             some = ordered[start : start + KEYS_PER_QUERY]
-            query = select(func.count()).where(reference.column.in_(some))
-            if connection.execute(query).scalar_one() < len(some):
-                error = sqlite3.IntegrityError("FOREIGN KEY constraint failed")
+            found = select(reference.column).where(reference.column.in_(some))
+            # In one order: who waits for one of them holds none that others wait for.
+            held = found.order_by(reference.column).with_for_update(read=True, key_share=True)
+            if len(connection.execute(held).all()) < len(some):
+                error = dialect.dbapi.IntegrityError("FOREIGN KEY constraint failed")
                 raise IntegrityError(f"REFERENCES {reference.target_fullname}", None, error)
 
 

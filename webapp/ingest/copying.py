@@ -16,6 +16,7 @@ from sqlalchemy.engine import make_url
 
 from ..database import PAGE_BYTES, find_revision, make_tables, needed_revision, set_up_sqlite
 from ..models import TOTAL_BLOCK, Base, BlockCount, Step, table_of
+from ..queries.references import select_dangling
 from .bulk import insert_rows
 from .step_directory import find_missing
 
@@ -189,7 +190,7 @@ def _count(connection: Connection, table: Table) -> int:
 
 
 def _check_counts(target: Connection, counts: list[TableCount]) -> None:
-    """Compare the rows of each table, and what is kept of steps with the steps."""
+    """Compare the rows of each table, and what is kept of steps, and their runs, with the steps."""
     for table, n_from, n_to in counts:
         if n_from != n_to:
             raise CopyError(f"{table} has {n_from:,} rows in FROM and {n_to:,} in TO.")
@@ -202,6 +203,8 @@ def _check_counts(target: Connection, counts: list[TableCount]) -> None:
     )
     if {*map(tuple, target.execute(of_steps))} != {*map(tuple, target.execute(of_kept))}:
         raise CopyError("the kept counts of steps are not those of the steps, in FROM already.")
+    if any(target.execute(dangling).first() for dangling in select_dangling(steps)):
+        raise CopyError("some steps are of a run or a source that is not there, in FROM already.")
     if any(rows for _, rows in find_missing(lambda: nullcontext(target))):
         raise CopyError(
             "some steps would not be found by their name or duration: run 'flask counts rebuild' "

@@ -1,15 +1,27 @@
 """Define the tables of what ran: sources, runs, steps, artifacts."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from ..columns import BigId, JsonData, UtcDateTime, utc_now
 from .base import Base
 from .enums import StepStatus
 from .parts import PART_OF_ID
+
+Item = TypeVar("Item", Index, ForeignKeyConstraint)
 
 
 def _where(condition: str) -> dict[str, Any]:
@@ -29,10 +41,22 @@ def _by_value(column: str) -> list[Index]:
         "postgresql": Index(None, *columns),
         "sqlite": Index(f"ix_steps_part_{'_'.join(columns)}", PART_OF_ID, *columns),
     }
-    for engine, index in indexes.items():
-        index.ddl_if(dialect=engine)
-        index.info["engine"] = engine
-    return list(indexes.values())
+    return [_of_engine(engine, index) for engine, index in indexes.items()]
+
+
+def _reference(column: str, target: str) -> ForeignKeyConstraint:
+    """Return a reference that SQLite's table has as a key, and PostgreSQL's as a trigger.
+
+    A key of PostgreSQL's looks up what is referred to for each row: see migration 0009.
+    """
+    return _of_engine("sqlite", ForeignKeyConstraint([column], [target]))
+
+
+def _of_engine(engine: str, item: Item) -> Item:
+    """Let a part of a table be made on one engine only."""
+    item.ddl_if(dialect=engine)
+    item.info["engine"] = engine
+    return item
 
 
 class Source(Base):
@@ -127,6 +151,8 @@ class Step(Base):
 
     __tablename__ = "steps"
     __table_args__ = (
+        _reference("run_id", "runs.id"),
+        _reference("source_id", "sources.id"),
         UniqueConstraint("source_id", "source_key"),
         Index(None, "run_id", "id", "status", "step_type"),
         Index(None, "run_id", "position"),
@@ -155,7 +181,7 @@ class Step(Base):
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
-    run_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("runs.id"))
+    run_id: Mapped[int] = mapped_column(BigInteger)
     status: Mapped[str] = mapped_column(String(20))
     step_type: Mapped[str] = mapped_column(Text)
     workspace: Mapped[str] = mapped_column(Text)
@@ -168,7 +194,7 @@ class Step(Base):
     completed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    source_id: Mapped[int] = mapped_column(ForeignKey("sources.id"))
+    source_id: Mapped[int]
     source_key: Mapped[str] = mapped_column(Text)
     # One line that says what happened, so that a list never reads an output.
     preview: Mapped[str] = mapped_column(Text)

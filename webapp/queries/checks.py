@@ -21,7 +21,9 @@ from ..models import (
     StepCount,
     User,
     select_part,
+    table_of,
 )
+from .references import select_dangling
 from .step_parts import PARTS
 
 # Of all blocks of step ids so many are counted again: each has up to 16,384 steps.
@@ -105,6 +107,9 @@ def _find_miscounts(connection: Connection) -> Iterator[str]:
             yield f"{steps} others are there than are counted"
         if any(connection.execute(hidden).first() for hidden in _hidden_in(block)):
             yield f"{steps} some would not be found by name or duration"
+        dangling = select_dangling(table_of(Step), _is_in(block))
+        if any(connection.execute(one).first() for one in dangling):
+            yield f"{steps} some are of a run or a source that is not there"
 
 
 def _count(connection: Connection, statement: Select[Any]) -> dict[tuple[str, str], int]:
