@@ -9,8 +9,10 @@ from flask import Flask
 from sqlalchemy import select
 
 from webapp.extensions import db
+from webapp.ingest.again import import_again
 from webapp.ingest.osmedeus.importer import import_base
 from webapp.models import Run, Source, Step
+from webapp.queries.sources import find_source_named
 
 from ..test_writer import kept, recount
 
@@ -40,6 +42,21 @@ def test_importing_twice_changes_nothing(app: Flask, sample: Path) -> None:
         assert (again.runs.added, again.runs.changed, again.runs.unchanged) == (0, 0, 33)
         assert (again.artifacts.added, again.artifacts.changed) == (0, 0)
     assert everything(app) == before
+
+
+def test_no_transaction_is_open_while_a_base_is_read(app: Flask, sample: Path) -> None:
+    are_open: dict[str, bool] = {}
+
+    def report(what: str, *_: int) -> None:
+        are_open[what] = db.session().in_transaction()
+
+    with app.app_context():
+        import_base(sample / "base", name="sample")
+        source = find_source_named("sample")
+        assert source and db.session().in_transaction()
+        import_again(source, report)
+    assert not any(are_open.values()), are_open
+    assert {"reading the database", "reading the logs", "matching"} <= set(are_open)
 
 
 def test_a_run_that_went_on_is_updated(app: Flask, base_copy: Path) -> None:

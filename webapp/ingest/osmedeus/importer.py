@@ -72,6 +72,8 @@ def import_base(
     Rules: the mapping of a base described in docs/import.md.
     """
     base = find_base(path, workspaces)
+    # To read a base can take long, and the database is not asked meanwhile.
+    db.session.rollback()
     with (
         set_for_bulk(),
         _conflicts_explained(),
