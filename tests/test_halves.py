@@ -205,6 +205,65 @@ def test_a_half_that_is_refused_takes_the_other_back(
     assert wrong_counts(app) == []
 
 
+@pytest.mark.parametrize("place", [2, 7], ids=["first", "second"])
+def test_a_step_of_no_run_is_refused_before_any_is_written(
+    app: Flask, source_id: int, place: int
+) -> None:
+    records = steps(range(1, 11))
+    bad = [*records[:place], *steps([place + 1], run_id=999), *records[place + 1 :]]
+    with pytest.raises(IntegrityError, match="FOREIGN KEY constraint failed"):
+        put(app, source_id, bad)
+    assert stored(app) == []
+
+
+@pytest.fixture
+def lone_half(
+    app: Flask, source_id: int, add_trigger: AddTrigger, beside: ThreadPoolExecutor
+) -> Iterator["Future[WriterSummary]"]:
+    """Return a batch whose first half is under way for a second, the second half's connection lost.
+
+    With it the write lock is lost.
+    """
+    add_trigger("PERFORM pg_sleep(1)", "steps", "NEW.position = 5")
+    lose = text(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE state = 'idle in transaction' AND datname = current_database()"
+        " AND EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep')"
+    )
+    written = beside.submit(put, app, source_id, steps(range(1, 11)))
+    with app.app_context(), db.engine.connect() as connection:
+        while not connection.execute(lose).all():
+            assert not written.done()
+            time.sleep(0.01)
+            connection.rollback()
+    yield written
+    with pytest.raises(DBAPIError):
+        written.result()
+
+
+def test_a_lone_half_has_its_runs(app: Flask, lone_half: "Future[WriterSummary]") -> None:
+    with (
+        app.app_context(),
+        db.engine.connect() as connection,
+        pytest.raises(IntegrityError, match="runs 1 still has steps"),
+    ):
+        connection.execute(text("DELETE FROM runs WHERE id = 1"))
+    lone_half.exception()
+    assert stored(app) == [(n, n) for n in range(1, 6)]
+    assert wrong_counts(app) == []
+
+
+def test_who_writes_next_waits_for_a_lone_half(
+    app: Flask, lone_half: "Future[WriterSummary]"
+) -> None:
+    put(app, make_source(app, "next"), steps(range(21, 32)))
+    lone_half.exception()
+    assert stored(app) == [*((n, n) for n in range(1, 6)), *((n, n + 15) for n in range(6, 17))]
+    assert wrong_counts(app) == []
+    put(app, 1, steps(range(1, 11)))
+    assert len(stored(app)) == 21
+
+
 def test_a_key_in_both_halves_is_refused_at_once(
     app: Flask, source_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 from flask import Flask
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from webapp.checks.databases import check_references
+from webapp.checks.findings import Problem
 from webapp.extensions import db
 from webapp.ingest.copying import CopyError, _check_counts
 from webapp.models import Step, table_of
-from webapp.queries.checks import find_miscounts
+from webapp.queries.checks import find_dangling
 from webapp.queries.references import select_dangling
 
 from .data import make_run, make_source, make_step, write
@@ -23,9 +25,13 @@ ON_POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect
 
 @pytest.fixture
 def filled(app: Flask) -> Flask:
-    """Return an application with a run that has steps, one that has none, and a source to spare."""
+    """Return an application with a run that has steps of two sources, and one that has none.
+
+    The first source has both runs, the second only a step, the third nothing.
+    """
     write(app, [make_run("run-1"), make_run("run-2")], [make_step(1, n) for n in range(1, 4)])
-    make_source(app, "other")
+    write(app, [], [make_step(1, 4)], source_id=make_source(app, "second"))
+    make_source(app, "third")
     return app
 
 
@@ -43,7 +49,8 @@ def connection(filled: Flask) -> Iterator[Connection]:
         "DELETE FROM runs",
         "UPDATE runs SET id = 7 WHERE id = 1",
         "DELETE FROM sources WHERE id = 1",
-        "UPDATE sources SET id = 7 WHERE id = 1",
+        "DELETE FROM sources WHERE id = 2",
+        "UPDATE sources SET id = 7 WHERE id = 2",
     ],
 )
 def test_what_steps_refer_to_stays(connection: Connection, change: str) -> None:
@@ -56,8 +63,9 @@ def test_what_nothing_refers_to_may_go(connection: Connection) -> None:
     with connection.begin():
         for change in (
             "UPDATE runs SET id = 7 WHERE id = 2",
+            "UPDATE runs SET id = id",
             "DELETE FROM runs WHERE id = 7",
-            "DELETE FROM sources WHERE id = 2",
+            "DELETE FROM sources WHERE id = 3",
             "DELETE FROM steps",
             "DELETE FROM runs",
             "DELETE FROM sources",
@@ -66,9 +74,36 @@ def test_what_nothing_refers_to_may_go(connection: Connection) -> None:
 
 
 @ON_POSTGRESQL
-def test_it_is_told_of_what_steps_are(connection: Connection) -> None:
-    with pytest.raises(IntegrityError, match="runs 1 still has steps"), connection.begin():
-        connection.exec_driver_sql("DELETE FROM runs WHERE id = 1")
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ("DELETE FROM runs WHERE id = 1", "runs 1 still has steps"),
+        ("DELETE FROM sources WHERE id = 2", "sources 2 still has steps"),
+        ("TRUNCATE runs, artifacts", "runs still has steps"),
+        ("TRUNCATE sources CASCADE", "still has steps"),
+    ],
+)
+def test_it_is_told_why(connection: Connection, change: str, why: str) -> None:
+    with pytest.raises(IntegrityError, match=why), connection.begin():
+        connection.exec_driver_sql(change)
+    with connection.begin():
+        connection.exec_driver_sql("TRUNCATE sources, steps CASCADE")
+
+
+@ON_POSTGRESQL
+def test_other_tables_of_that_name_are_none_of_its_business(connection: Connection) -> None:
+    with pytest.raises(IntegrityError), connection.begin():
+        connection.exec_driver_sql("CREATE TEMPORARY TABLE steps (run_id bigint)")
+        connection.exec_driver_sql("SET LOCAL search_path = ''")
+        connection.exec_driver_sql("DELETE FROM public.runs WHERE id = 1")
+
+
+@ON_POSTGRESQL
+@pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE"])
+def test_who_sees_the_past_deletes_nothing(connection: Connection, level: str) -> None:
+    connection.execution_options(isolation_level=level)
+    with pytest.raises(DBAPIError, match="runs can be deleted in READ COMMITTED alone"):
+        connection.execute(text("DELETE FROM runs WHERE id = 2"))
 
 
 Wait = Callable[[], None]
@@ -79,12 +114,17 @@ def wait(filled: Flask) -> Iterator[Wait]:
     """Return what returns once a transaction waits for another one."""
 
     def wait() -> None:
-        query = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        query = text(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
         with filled.app_context(), db.engine.connect() as connection:
             end = time.monotonic() + 20
             while not connection.execute(query).scalar_one():
                 assert time.monotonic() < end, "nobody waits"
                 time.sleep(0.01)
+                # A transaction sees what the others do at its first look.
+                connection.rollback()
 
     return wait
 
@@ -99,16 +139,16 @@ def write_steps(app: Flask) -> None:
 def test_an_import_waits_for_who_deletes_its_run(
     filled: Flask, connection: Connection, wait: Wait, is_deleted: bool
 ) -> None:
-    with ThreadPoolExecutor(1) as beside:
+    with ThreadPoolExecutor(1) as beside, connection.begin() as deletion:
         connection.execute(text("DELETE FROM runs WHERE id = 2"))
         written = beside.submit(write_steps, filled)
         wait()
         if is_deleted:
-            connection.commit()
+            deletion.commit()
             with pytest.raises(IntegrityError):
                 written.result()
         else:
-            connection.rollback()
+            deletion.rollback()
             written.result()
     n_steps = connection.execute(text("SELECT count(*) FROM steps WHERE run_id = 2")).scalar_one()
     assert n_steps == (0 if is_deleted else 3)
@@ -122,15 +162,15 @@ def test_who_deletes_a_run_waits_for_an_import_of_its_steps(
         with filled.app_context(), db.engine.begin() as other:
             other.execute(text("DELETE FROM runs WHERE id = 2"))
 
-    # The last that a batch writes.
-    connection.execute(text("SELECT 1 FROM counters WHERE name = 'version' FOR UPDATE"))
-    with ThreadPoolExecutor(2) as beside:
+    with ThreadPoolExecutor(2) as beside, connection.begin() as holding:
+        # What a batch writes once its steps are there, before it counts them with their runs.
+        connection.execute(text("SELECT 1 FROM counters WHERE name = 'steps' FOR UPDATE"))
         written = beside.submit(write_steps, filled)
         wait()
         deleted = beside.submit(delete)
         time.sleep(0.2)
         assert not deleted.done()
-        connection.rollback()
+        holding.rollback()
         written.result()
         with pytest.raises(IntegrityError, match="runs 2 still has steps"):
             deleted.result()
@@ -151,11 +191,14 @@ def damaged(filled: Flask) -> Flask:
 
 def test_doctor_tells_of_a_step_without_its_run(damaged: Flask) -> None:
     with damaged.app_context():
-        (told,) = find_miscounts()
-        assert told == "of the steps 0 and up some are of a run or a source that is not there"
+        assert find_dangling() == ["the steps 0 and up"]
+        with pytest.raises(Problem, match="missing of some of the steps 0 and up: import their"):
+            check_references()
         found = [
             [row[0] for row in db.session.execute(one)] for one in select_dangling(table_of(Step))
         ]
+        others = select_dangling(table_of(Step), Step.id != 2)
+        assert not any(db.session.execute(one).first() for one in others)
     assert found == [[2], []]
 
 

@@ -1,9 +1,10 @@
 """Set the database engine up, and tell whether the database fits this version."""
 
+import logging
+import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from functools import cache
+from itertools import count
 from typing import Any
 
 from alembic import command
@@ -14,7 +15,7 @@ from flask import Flask, current_app, has_request_context
 from flask_migrate import upgrade
 from sqlalchemy import Column, Connection, Engine, Index, event, inspect, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.schema import SchemaItem
 
@@ -37,13 +38,17 @@ USUAL_CHECKPOINT_BYTES = 32 * 1024 * 1024
 USUAL_LOG_BYTES = 64 * 1024 * 1024
 # Who writes outside of a request waits so long for SQLite's lock: it goes to who finds it free, not
 # to who came first, and others may write batch after batch.
-PATIENCE_MS = 60_000
+PATIENCE_S = 60.0
+PAUSE_S = 0.005
+# The bits of SQLite's codes that tell which error it is; those above tell more.
+SQLITE_PRIMARY = 0xFF
 # A request waits no longer for one of PostgreSQL's connections.
 POOL_TIMEOUT_S = 5
 # Nor for a server of PostgreSQL that does not answer, unless DATABASE_URL says how long.
 CONNECT_TIMEOUT_S = 5
 # The same of a replica; the least that PostgreSQL's library takes.
 REPLICA_TIMEOUT_S = 2
+_logger = logging.getLogger(__name__)
 
 
 class DatabaseVersionError(RuntimeError):
@@ -166,20 +171,24 @@ def _begin(connection: Connection) -> None:
         return
     # A writer takes the lock at once: one that reads first may find that it cannot write.
     is_patient = options.get("patient", not has_request_context())
-    with _patient(connection) if is_patient else nullcontext():
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    end = time.monotonic() + (PATIENCE_S if is_patient else 0)
+    for number in count():
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            return
+        except OperationalError as error:
+            if not _is_locked(error) or time.monotonic() >= end:
+                raise
+        if number == 0:
+            _logger.info("waiting for the lock of SQLite, which another writer has")
+        # Between two tries, each as long as a request waits, Python sees that it is interrupted.
+        time.sleep(PAUSE_S)
 
 
-@contextmanager
-def _patient(connection: Connection) -> Iterator[None]:
-    """Let a connection wait longer for SQLite's lock than a request may."""
-    driver: Any = connection.connection.driver_connection
-    (usual_ms,) = driver.execute("PRAGMA busy_timeout").fetchone()
-    driver.execute(f"PRAGMA busy_timeout = {max(usual_ms, PATIENCE_MS)}")
-    try:
-        yield
-    finally:
-        driver.execute(f"PRAGMA busy_timeout = {usual_ms}")
+def _is_locked(error: OperationalError) -> bool:
+    """Tell whether another writer has SQLite's lock."""
+    code = getattr(error.orig, "sqlite_errorcode", 0)
+    return code & SQLITE_PRIMARY == sqlite3.SQLITE_BUSY
 
 
 def find_versions() -> tuple[str | None, str | None]:

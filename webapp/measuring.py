@@ -94,8 +94,7 @@ class _StatementTimer:
         began: float | None = context.__dict__.pop("began", None)
         if cost is None or began is None:
             return
-        # SQLite's transactions begin by a statement of their own; PostgreSQL's do not.
-        cost.n_statements += not statement.startswith("BEGIN")
+        cost.n_statements += _is_counted(statement)
         seconds = time.perf_counter() - began
         self.spend(cost, statement, 0.0, seconds)
         if isinstance(cursor, TimedCursor):
@@ -105,8 +104,13 @@ class _StatementTimer:
         """Add to the cost what a statement took more, after `before_s`; log it as it turns slow."""
         cost.database_s += more_s
         if before_s < self._slow_s <= before_s + more_s:
-            cost.n_slow += 1
+            cost.n_slow += _is_counted(statement)
             _log_slow(statement, before_s + more_s)
+
+
+def _is_counted(statement: str) -> bool:
+    """Tell whether both engines have it: SQLite's transactions alone begin by a statement."""
+    return not statement.startswith("BEGIN")
 
 
 class TimedCursor(sqlite3.Cursor):

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from .config import Settings
-from .database import USUAL_CACHE, first_line_of
+from .database import SQLITE_PRIMARY, USUAL_CACHE, first_line_of
 from .extensions import db
 from .models import Step, table_of
 from .queries.state import forget_state
@@ -29,8 +29,6 @@ TOO_SLOW = "The database took too long to answer. Try again."
 STATES = {"55P03": BUSY, "40P01": BUSY, "40001": BUSY, "57014": TOO_SLOW}
 # Those of a server that shuts down, starts up or cannot be reached, and of one that is full.
 GONE_STATES = ("57P", "08", "53300")
-# SQLite tells more in the upper bits of its codes.
-SQLITE_PRIMARY = 0xFF
 # Kibibytes, as SQLite writes them.
 STREAM_CACHE = -1_024
 _logger = logging.getLogger(__name__)

@@ -9,6 +9,7 @@ from .databases import (
     check_database,
     check_integrity,
     check_migrations,
+    check_references,
     check_sources,
     check_writable,
 )
@@ -40,6 +41,7 @@ OF_THE_ROWS: dict[str, Check] = {
     "writing": check_writable,
     "integrity": check_integrity,
     "kept counts": check_counts,
+    "references": check_references,
     "admin": check_admin,
     "clock": check_clock,
 }

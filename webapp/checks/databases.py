@@ -75,6 +75,16 @@ def check_counts() -> str:
     return "the sums agree, and a sample of the steps"
 
 
+def check_references() -> str:
+    """Say whether a sample of the steps has its runs and sources."""
+    if found := checks.find_dangling():
+        raise Problem(
+            f"The run or the source is missing of some of {' and '.join(dict.fromkeys(found))}: "
+            "import their base again, which brings it back, and then run 'flask counts rebuild'."
+        )
+    return "a sample of the steps has its runs and sources"
+
+
 def check_admin() -> str:
     """Say whether anybody can manage."""
     if not checks.has_active_admin():

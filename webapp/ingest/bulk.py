@@ -111,7 +111,7 @@ def check_references(connection: Connection, table: Table, values: Mapping[str, 
         for start in range(0, len(ordered), KEYS_PER_QUERY):
             some = ordered[start : start + KEYS_PER_QUERY]
             found = select(reference.column).where(reference.column.in_(some))
-            # In one order: who waits for one of them holds none that others wait for.
+            # In the order that somebody who deletes several by their ids takes them in, too.
             held = found.order_by(reference.column).with_for_update(read=True, key_share=True)
             if len(connection.execute(held).all()) < len(some):
                 error = dialect.dbapi.IntegrityError("FOREIGN KEY constraint failed")

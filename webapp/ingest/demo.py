@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from ..columns import utc_now
-from ..extensions import db
+from ..transactions import writing
 from .osmedeus.database import SourceRun
 from .osmedeus.importer import KIND, import_base
 from .osmedeus.run_writer import Report
@@ -22,9 +22,9 @@ def import_demo(report: Report) -> ImportSummary:
     with unpacked_sample() as folder:
         database = folder / "base" / "database-osm.sqlite"
         source = find_or_make_source(KIND, database, folder / "workspaces-osmedeus", NAME)
-        moved_to = source.moved_to or utc_now() - NEWEST_ENDED
-        source.moved_to = moved_to
-        db.session.commit()
+        with writing():
+            moved_to = source.moved_to or utc_now() - NEWEST_ENDED
+            source.moved_to = moved_to
         summary = import_base(
             database,
             folder / "workspaces-osmedeus",
@@ -33,10 +33,10 @@ def import_demo(report: Report) -> ImportSummary:
             report=report,
         )
     # The unpacked files are gone; where they came from is what a reader wants to know.
-    summary.database = source.path = SAMPLE.name
-    summary.workspaces = source.workspaces_path = ""
-    source.summary = summary.to_dict()
-    db.session.commit()
+    summary.database, summary.workspaces = SAMPLE.name, ""
+    with writing():
+        source.path, source.workspaces_path = summary.database, summary.workspaces
+        source.summary = summary.to_dict()
     return summary
 
 

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from ..transactions import BUSY, why_try_again
-from .locking import set_for_writing
+from .locking import LOCK_BESIDE, set_for_writing
 from .new_steps import NewSteps
 from .threads import Beside
 
@@ -53,6 +53,8 @@ class Halving:
             with self._begun_beside(connection) as other:
                 if other is not None:
                     first, second = new.halves()
+                    # Should the transaction at hand be lost, the first half is right all the same.
+                    first.check_references(other)
                     insert_both(other, first, connection, second)
                     keep_up(other, first)
                     return second
@@ -78,6 +80,8 @@ class Halving:
             return
         with other, other.begin():
             set_for_writing(other)
+            other.execute(select(func.pg_advisory_xact_lock(LOCK_BESIDE)))
+            # It answers, so nobody else has got the write lock: who does waits for the other one.
             for one in (connection, other):
                 one.exec_driver_sql(f"SET LOCAL lock_timeout = '{MOST_WAIT}'")
             yield other

@@ -12,6 +12,8 @@ from .bulk import told_as_by_sqlalchemy
 
 # Any number will do, so long as every writer on one PostgreSQL takes the same.
 ADVISORY_LOCK = 7_783_412
+# Held by a transaction that writes beside the one with the lock, which may be lost before it.
+LOCK_BESIDE = 7_783_413
 FOR_WRITING = """
 SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET LOCAL statement_timeout = 0;
@@ -68,6 +70,9 @@ def begun(connection: Connection) -> Iterator[None]:
         if connection.dialect.name == "postgresql":
             set_for_writing(connection)
             connection.execute(select(func.pg_advisory_xact_lock(ADVISORY_LOCK)))
+            # Of a writer before, whose connection was lost, half a batch may be under way still.
+            beside = func.pg_advisory_lock(LOCK_BESIDE), func.pg_advisory_unlock(LOCK_BESIDE)
+            connection.execute(select(*beside))
         yield
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from ..models import Step, parts_of, table_of
-from .bulk import insert_prepared
+from .bulk import check_references, insert_prepared
 from .step_counts import StepCountDeltas
 from .step_directory import StepsOfPart
 from .step_values import StepValues
@@ -24,6 +24,12 @@ class WaitingStep(NamedTuple):
     place_key: str
     values: StepValues
     row: list[Any]
+
+
+def references_of(steps: Sequence[WaitingStep]) -> dict[str, set[Any]]:
+    """Return what steps refer to, by the column that does."""
+    places = {name: STEP_COLUMNS.index(name) for name in ("source_id", "run_id")}
+    return {name: {one.row[place] for one in steps} for name, place in places.items()}
 
 
 class NewSteps:
@@ -54,6 +60,10 @@ class NewSteps:
     def has_twins(self) -> bool:
         """Tell whether two of them have one key, which the database will refuse."""
         return len({one.source_key for one in self._steps}) < len(self)
+
+    def check_references(self, connection: Connection) -> None:
+        """Raise IntegrityError unless their source and runs are there; hold them if they are."""
+        check_references(connection, table_of(Step), references_of(self._steps))
 
     def insert(self, connection: Connection) -> None:
         """Insert the rows."""

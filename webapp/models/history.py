@@ -45,9 +45,9 @@ def _by_value(column: str) -> list[Index]:
 
 
 def _reference(column: str, target: str) -> ForeignKeyConstraint:
-    """Return a reference that SQLite's table has as a key, and PostgreSQL's as a trigger.
+    """Return a reference that is a key of SQLite's table alone.
 
-    A key of PostgreSQL's looks up what is referred to for each row: see migration 0009.
+    PostgreSQL would look up what is referred to for each row: migration 0009 makes triggers there.
     """
     return _of_engine("sqlite", ForeignKeyConstraint([column], [target]))
 

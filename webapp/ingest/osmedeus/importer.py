@@ -189,12 +189,11 @@ def _conflicts_explained() -> Iterator[None]:
         yield
     except (OperationalError, IntegrityError) as error:
         db.session.rollback()
-        is_conflict = isinstance(error, IntegrityError) or why_try_again(error)
-        why = (
-            "The database was busy, perhaps with another import; import it again"
-            if is_conflict
-            else "The database cannot be written; mend that, and import it again"
-        )
+        why = "The database cannot be written; mend that, and import it again"
+        if isinstance(error, IntegrityError):
+            why = "Somebody else changed what it refers to, or imported it; import it again"
+        elif why_try_again(error):
+            why = "The database was busy, perhaps with another import; import it again"
         raise SourceError(f"{why} ({first_line_of(error)}).") from error
 
 
