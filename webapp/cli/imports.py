@@ -8,8 +8,6 @@ from pathlib import Path
 import click
 import orjson
 from flask import current_app
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ..config import Settings
 from ..ingest.errors import SourceError
@@ -68,17 +66,13 @@ def print_summary(summary: ImportSummary) -> None:
 @contextmanager
 def progress_report() -> Iterator[Report]:
     """Yield what shows progress on standard error: a bar on a terminal, else plain lines."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    if not sys.stderr.isatty():
         yield _PlainReport()
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as progress:
-        task = progress.add_task("", total=None)
+    # A web worker has all commands, and would keep 7 MB for what draws the bar.
+    from .progress_bar import progress_bar
 
-        def report(what: str, done: int, total: int) -> None:
-            progress.update(task, description=what, completed=done, total=total or None)
-
+    with progress_bar() as report:
         yield report
 
 

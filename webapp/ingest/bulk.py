@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from itertools import chain
 from typing import Any
 
-from psycopg.sql import SQL, Identifier
 from sqlalchemy import Connection, Dialect, String, Table, Text, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -71,14 +70,14 @@ def insert_prepared(connection: Connection, table: Table, names: Sequence[str], 
     """
     if not rows:
         return
-    if connection.dialect.name == "postgresql":
-        _copy(connection, table, names, rows)
-        return
     quote = connection.dialect.identifier_preparer.quote
+    into = f"{quote(table.name)} ({', '.join(map(quote, names))})"
+    if connection.dialect.name == "postgresql":
+        _copy(connection, f"COPY {into} FROM STDIN", rows)
+        return
     # To take one statement back SQLite keeps a copy of each page that it changes: for rows that go
     # to places all over an index, a fifth of the time. It does so too where it checks references.
-    into = f"INSERT OR FAIL INTO {quote(table.name)} ({', '.join(map(quote, names))})"
-    _run(connection, into, "", len(names), rows)
+    _run(connection, f"INSERT OR FAIL INTO {into}", "", len(names), rows)
 
 
 @contextmanager
@@ -168,13 +167,11 @@ def _run(connection: Connection, into: str, on_conflict: str, n_names: int, rows
         driver.executemany(f"{into} VALUES {one}{on_conflict}", rows[n_whole:])
 
 
-def _copy(connection: Connection, table: Table, names: Sequence[str], rows: Rows) -> None:
+def _copy(connection: Connection, statement: str, rows: Rows) -> None:
     """Send rows to PostgreSQL by COPY, which takes a third of an insert's time."""
-    columns = SQL(", ").join(map(Identifier, names))
-    statement = SQL("COPY {} ({}) FROM STDIN").format(Identifier(table.name), columns)
     driver: Any = connection.connection.driver_connection
     with (
-        told_as_by_sqlalchemy(connection, statement.as_string(None)),
+        told_as_by_sqlalchemy(connection, statement),
         driver.cursor() as cursor,
         cursor.copy(statement) as copy,
     ):
