@@ -110,7 +110,7 @@ Wait = Callable[[], None]
 
 
 @pytest.fixture
-def wait(filled: Flask) -> Iterator[Wait]:
+def wait(filled: Flask) -> Wait:
     """Return what returns once a transaction waits for another one."""
 
     def wait() -> None:

@@ -110,7 +110,9 @@ def test_an_import_waits_longer_for_its_turn_than_a_request(
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_not_for_ever(database_url: str, app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_import_gives_up_in_the_end(
+    database_url: str, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("webapp.database.PATIENCE_S", 0.3)
     impatient = make_app(database_url, busy_timeout_ms=10)
     with closing(sqlite3.connect(database_url.removeprefix("sqlite:///"))) as other:

@@ -79,7 +79,7 @@ def check_references() -> str:
     """Say whether a sample of the steps has its runs and sources."""
     if found := checks.find_dangling():
         raise Problem(
-            f"The run or the source is missing of some of {' and '.join(dict.fromkeys(found))}: "
+            f"The run or the source is missing of some of {' and '.join(found)}: "
             "import their base again, which brings it back, and then run 'flask counts rebuild'."
         )
     return "a sample of the steps has its runs and sources"

@@ -26,10 +26,11 @@ class WaitingStep(NamedTuple):
     row: list[Any]
 
 
-def references_of(steps: Sequence[WaitingStep]) -> dict[str, set[Any]]:
-    """Return what steps refer to, by the column that does."""
+def check_references_of(connection: Connection, steps: Sequence[WaitingStep]) -> None:
+    """Raise IntegrityError unless sources and runs of steps are there; hold them if they are."""
     places = {name: STEP_COLUMNS.index(name) for name in ("source_id", "run_id")}
-    return {name: {one.row[place] for one in steps} for name, place in places.items()}
+    values = {name: {one.row[place] for one in steps} for name, place in places.items()}
+    check_references(connection, table_of(Step), values)
 
 
 class NewSteps:
@@ -63,7 +64,7 @@ class NewSteps:
 
     def check_references(self, connection: Connection) -> None:
         """Raise IntegrityError unless their source and runs are there; hold them if they are."""
-        check_references(connection, table_of(Step), references_of(self._steps))
+        check_references_of(connection, self._steps)
 
     def insert(self, connection: Connection) -> None:
         """Insert the rows."""

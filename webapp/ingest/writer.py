@@ -20,12 +20,12 @@ from sqlalchemy.exc import DBAPIError
 
 from ..models import Artifact, Base, Run, Step, table_of
 from .batches import BatchSize
-from .bulk import RowPreparer, check_references
+from .bulk import RowPreparer
 from .checkpoints import Checkpointer
 from .counters import get_counter, set_counter
 from .halves import Halving
 from .lookups import find_by_keys, has_rows
-from .new_steps import STEP_COLUMNS, NewSteps, WaitingStep, references_of
+from .new_steps import STEP_COLUMNS, NewSteps, WaitingStep, check_references_of
 from .records import ArtifactRecord, RunRecord, StepRecord, Tally, WriterSummary
 from .run_ids import RunIds
 from .step_counts import StepCountDeltas
@@ -176,7 +176,7 @@ class Writer:
         """Write them in one transaction, or the first half in another one of PostgreSQL."""
         with self._checkpointer.locked(is_unchecked=True) as connection:
             began = time.monotonic()
-            check_references(connection, table_of(Step), references_of(batch))
+            check_references_of(connection, batch)
             tally = self._write_steps(connection, batch)
         self._size.learn(len(batch), time.monotonic() - began)
         return tally

@@ -75,8 +75,10 @@ def find_dangling() -> list[str]:
         return [
             f"the steps {block * BLOCK_SIZE:,} and up"
             for block in _sample_blocks(connection)
-            for dangling in select_dangling(table_of(Step), _is_in(block))
-            if connection.execute(dangling).first()
+            if any(
+                connection.execute(dangling).first()
+                for dangling in select_dangling(table_of(Step), _is_in(block))
+            )
         ]
 
 
